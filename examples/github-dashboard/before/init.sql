@@ -1,0 +1,2 @@
+CREATE SCHEMA github;
+ALTER DATABASE github SET search_path TO github, public;

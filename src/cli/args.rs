@@ -1,0 +1,154 @@
+//! The command line. Doc comments here are the help text.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, ValueEnum};
+
+/// Edit, build, deploy and see: the inner loop for services on Kubernetes.
+#[derive(Debug, Parser)]
+#[command(name = "devloop", version, disable_help_subcommand = true, after_help = AFTER_HELP)]
+pub(super) struct Cli {
+    #[command(subcommand)]
+    pub(super) command: Subcommand,
+}
+
+const AFTER_HELP: &str = "\
+Exit codes: 0 done; 1 failed; 2 wrong usage; 3 surroundings (cluster, engine, terminal, files); \
+5 configuration; 128+N ended by signal N.";
+
+/// What devloop can do.
+#[derive(Debug, clap::Subcommand)]
+pub(super) enum Subcommand {
+    /// Build, deploy and watch; bring every edit into the running pods.
+    Up(UpArgs),
+    /// The same without a screen and without watching; ends with a verdict.
+    Ci(CiArgs),
+    /// Delete what `up` or `ci` created.
+    Down(DownArgs),
+    /// Evaluate the configuration and print what was understood. Deploys nothing.
+    Config(ConfigArgs),
+    /// Print the version.
+    Version {
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Print a completion script for a shell.
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+}
+
+/// What every command that evaluates a configuration takes.
+#[derive(Clone, Debug, Args)]
+pub(super) struct ProjectArgs {
+    /// The configuration file [default: `Devfile`, else `Tiltfile`].
+    #[arg(short, long, value_name = "FILE")]
+    pub(super) file: Option<PathBuf>,
+    /// The Kubernetes context [default: the current one of the kubeconfig].
+    #[arg(long, value_name = "NAME")]
+    pub(super) context: Option<String>,
+    /// Where objects go that do not say [default: the context's].
+    #[arg(long, value_name = "NAME")]
+    pub(super) namespace: Option<String>,
+    /// Resources to work on, or arguments of the configuration's own `config.parse()`.
+    #[arg(value_name = "RESOURCE")]
+    pub(super) resources: Vec<String>,
+    /// Arguments of the configuration, flags included.
+    #[arg(last = true, value_name = "ARGS")]
+    pub(super) rest: Vec<String>,
+}
+
+impl ProjectArgs {
+    /// What the configuration gets.
+    pub(super) fn all_args(&self) -> Vec<String> {
+        self.resources.iter().chain(&self.rest).cloned().collect()
+    }
+}
+
+/// Where a session listens and what it writes to a file.
+#[derive(Clone, Debug, Args)]
+pub(super) struct SessionArgs {
+    /// The address that port-forwards listen on.
+    #[arg(long, value_name = "ADDRESS", default_value = "localhost")]
+    pub(super) host: String,
+    /// Write devloop's own trace to this file (what it traces: `DEVLOOP_LOG`, in the syntax of `RUST_LOG`).
+    #[arg(long, value_name = "FILE")]
+    pub(super) trace_file: Option<PathBuf>,
+}
+
+/// Build, deploy and watch; bring every edit into the running pods.
+#[derive(Clone, Debug, Args)]
+pub(super) struct UpArgs {
+    #[command(flatten)]
+    pub(super) project: ProjectArgs,
+    #[command(flatten)]
+    pub(super) session: SessionArgs,
+    /// Prefixed log lines instead of the dashboard; the default where there is no terminal.
+    #[arg(long, visible_alias = "stream")]
+    pub(super) headless: bool,
+    /// Open no port-forwards.
+    #[arg(long)]
+    pub(super) disable_port_forwards: bool,
+    /// When to use colours.
+    #[arg(long, value_enum, default_value_t = Color::Auto)]
+    pub(super) color: Color,
+    /// Leave the mouse to the terminal.
+    #[arg(long)]
+    pub(super) no_mouse: bool,
+}
+
+/// The same without a screen and without watching; ends with a verdict.
+#[derive(Clone, Debug, Args)]
+pub(super) struct CiArgs {
+    #[command(flatten)]
+    pub(super) project: ProjectArgs,
+    #[command(flatten)]
+    pub(super) session: SessionArgs,
+    /// Give up after this time, for example `10m`; 0 for never. `ci_settings(timeout=…)` wins.
+    #[arg(long, value_name = "DURATION", default_value = "30m", value_parser = parse_duration)]
+    pub(super) timeout: Duration,
+    /// When to use colours.
+    #[arg(long, value_enum, default_value_t = Color::Auto)]
+    pub(super) color: Color,
+}
+
+/// Delete what `up` or `ci` created.
+#[derive(Clone, Debug, Args)]
+pub(super) struct DownArgs {
+    #[command(flatten)]
+    pub(super) project: ProjectArgs,
+    /// Delete Namespaces too that the project declares.
+    #[arg(long)]
+    pub(super) delete_namespaces: bool,
+}
+
+/// Evaluate the configuration and print what was understood.
+#[derive(Clone, Debug, Args)]
+pub(super) struct ConfigArgs {
+    #[command(flatten)]
+    pub(super) project: ProjectArgs,
+    /// As JSON.
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// When to use colours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum Color {
+    /// On a terminal, unless `NO_COLOR` is set.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+fn parse_duration(text: &str) -> Result<Duration, String> {
+    if text == "0" {
+        return Ok(Duration::ZERO);
+    }
+    humantime::parse_duration(text).map_err(|error| format!("{error}; write for example `90s` or `10m`"))
+}

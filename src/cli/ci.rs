@@ -1,0 +1,86 @@
+//! `devloop ci`: the same work without a screen, and a verdict.
+
+use tokio_util::sync::CancellationToken;
+
+use super::args::CiArgs;
+use super::common::{self, Kube};
+use super::error::CommandError;
+use super::exit_code::ExitCode;
+use crate::engine::{Command, Mode, Verdict};
+use crate::logs::LogStore;
+use crate::run::{self, Interrupts, Session, SessionOptions};
+use crate::ui::headless::{self, HeadlessOptions};
+use crate::ui::summary;
+
+pub(super) fn ci(arguments: CiArgs) -> Result<ExitCode, CommandError> {
+    common::trace(&arguments.session)?;
+    let dir = common::current_dir()?;
+    let entry_file = common::entry_file(&dir, arguments.project.file.as_deref())?;
+    let kube = Kube::load(&arguments.project)?;
+    let timeout = (!arguments.timeout.is_zero()).then_some(arguments.timeout);
+    let options = SessionOptions {
+        entry_file,
+        dir,
+        args: arguments.project.all_args(),
+        subcommand: "ci".to_owned(),
+        mode: Mode::Ci { timeout },
+        context: kube.context,
+        no_context: kube.absent,
+        frozen: kube.frozen,
+        host: arguments.session.host,
+        forward_ports: true,
+    };
+    let color = common::colors_on_stdout(arguments.color);
+    let runtime = common::runtime()?;
+    let code = runtime.block_on(async {
+        let interrupts = Interrupts::install()
+            .map_err(|error| CommandError::environment(format!("cannot watch for signals: {error}")))?;
+        Ok(prove(run::start(options, LogStore::new()), interrupts, color).await)
+    });
+    runtime.shutdown_background();
+    code
+}
+
+async fn prove(mut session: Session, mut interrupts: Interrupts, color: bool) -> ExitCode {
+    let done = CancellationToken::new();
+    let options = HeadlessOptions { color, ..HeadlessOptions::default() };
+    let printer = tokio::spawn(headless::print(session.logs.reader(), tokio::io::stdout(), options, done.clone()));
+    let mut snapshots = session.snapshots.clone();
+    let mut code = None;
+    let mut asked = false;
+    let mut last = snapshots.borrow().clone();
+    // Until the verdict, or until the user has had enough; the picture of that moment is what the summary shows.
+    while code.is_none() {
+        tokio::select! {
+            changed = snapshots.changed() => {
+                last = snapshots.borrow_and_update().clone();
+                code = match &last.verdict {
+                    Some(Verdict::Success) => Some(ExitCode::Ok),
+                    Some(Verdict::Failure { .. }) if last.config.diagnostics.iter().any(crate::diagnostic::Diagnostic::is_error) => Some(ExitCode::Config),
+                    Some(Verdict::Failure { .. }) => Some(ExitCode::Failed),
+                    None if changed.is_err() => Some(ExitCode::Failed),
+                    None => None,
+                };
+            }
+            signal = interrupts.next() => {
+                asked = true;
+                code = Some(ExitCode::Signal(signal.exit_code()));
+            }
+        }
+    }
+    let _ = session.commands.send(Command::Quit).await;
+    let abort = session.abort.clone();
+    loop {
+        tokio::select! {
+            () = session.ended() => break,
+            _ = interrupts.next() => abort.cancel(),
+        }
+    }
+    done.cancel();
+    let _ = printer.await;
+    if asked {
+        common::print_err("\nended before there was a verdict\n");
+    }
+    let _ = common::print_out(&summary::summary(&last, &session.logs.reader(), color));
+    code.unwrap_or(ExitCode::Failed)
+}

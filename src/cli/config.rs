@@ -1,0 +1,77 @@
+//! `devloop config`: evaluates the configuration and prints what was understood. Deploys nothing.
+
+use serde_json::Value;
+use tokio_util::sync::CancellationToken;
+
+use super::args::{ConfigArgs, ProjectArgs};
+use super::common::{self, Kube};
+use super::error::CommandError;
+use super::exit_code::ExitCode;
+use super::project_json::project_json;
+use super::project_text::project_text;
+use crate::devfile::{LoadOptions, LoadOutcome, load};
+use crate::diagnostic::{RenderStyle, render};
+use crate::logs::{LogSource, LogStore};
+
+pub(super) fn config(arguments: &ConfigArgs) -> Result<ExitCode, CommandError> {
+    let kube = Kube::load(&arguments.project)?;
+    let logs = LogStore::new();
+    let outcome = evaluate(&arguments.project, "config", &kube, &logs)?;
+    if arguments.json {
+        let mut json = project_json(&outcome);
+        mask(&mut json, &logs);
+        let mut text = serde_json::to_string_pretty(&json).unwrap_or_default();
+        text.push('\n');
+        common::print_out(&text)?;
+    } else if let Some(project) = &outcome.project {
+        common::print_out(&logs.masked(&project_text(project)))?;
+    }
+    if !arguments.json {
+        print_diagnostics(&outcome);
+    }
+    Ok(if outcome.project.is_some() { ExitCode::Ok } else { ExitCode::Config })
+}
+
+/// Values of Secrets are never shown.
+fn mask(value: &mut Value, logs: &LogStore) {
+    match value {
+        Value::String(text) => *text = logs.masked(text),
+        Value::Array(items) => items.iter_mut().for_each(|item| mask(item, logs)),
+        Value::Object(fields) => fields.values_mut().for_each(|field| mask(field, logs)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+/// Evaluates the configuration for a command that then works with the result.
+pub(super) fn evaluate(
+    arguments: &ProjectArgs,
+    subcommand: &str,
+    kube: &Kube,
+    logs: &LogStore,
+) -> Result<LoadOutcome, CommandError> {
+    let dir = common::current_dir()?;
+    let entry_file = common::entry_file(&dir, arguments.file.as_deref())?;
+    let outcome = load(LoadOptions {
+        entry_file: Some(entry_file),
+        dir,
+        args: arguments.all_args(),
+        subcommand: subcommand.to_owned(),
+        kube: kube.info(),
+        environment: std::collections::BTreeMap::new(),
+        log: logs.sink(None, LogSource::Build),
+        cancel: CancellationToken::new(),
+    });
+    if let Some(project) = &outcome.project {
+        logs.mask(&project.secrets);
+    }
+    Ok(outcome)
+}
+
+/// Prints errors and warnings to standard error.
+pub(super) fn print_diagnostics(outcome: &LoadOutcome) {
+    let style = RenderStyle { color: common::colors_on_stderr(), base: std::env::current_dir().ok() };
+    for diagnostic in &outcome.diagnostics {
+        common::print_err(&render(diagnostic, &style));
+        common::print_err("\n");
+    }
+}

@@ -1,0 +1,57 @@
+//! Arguments and exit codes; the only place that prints errors.
+
+mod args;
+mod exit_code;
+mod error;
+mod common;
+mod up;
+mod ci;
+mod down;
+mod config;
+mod project_json;
+mod project_text;
+
+use std::ffi::OsString;
+
+use clap::{CommandFactory as _, Parser as _};
+
+use args::{Cli, Subcommand};
+pub use exit_code::ExitCode;
+
+/// Runs the command line and returns the code to exit with.
+pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let cli = match Cli::try_parse_from(arguments) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are asked for, so they are no error.
+            let code = if error.use_stderr() { ExitCode::Usage } else { ExitCode::Ok };
+            // A closed pipe leaves nobody to tell.
+            let _ = error.print();
+            return code;
+        }
+    };
+    let result = match cli.command {
+        Subcommand::Up(arguments) => up::up(&arguments),
+        Subcommand::Ci(arguments) => ci::ci(arguments),
+        Subcommand::Down(arguments) => down::down(&arguments),
+        Subcommand::Config(arguments) => config::config(&arguments),
+        Subcommand::Version { json } => common::print_out(&version(json)).map(|()| ExitCode::Ok),
+        Subcommand::Completions { shell } => {
+            let mut text = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "devloop", &mut text);
+            common::print_out(&String::from_utf8_lossy(&text)).map(|()| ExitCode::Ok)
+        }
+    };
+    match result {
+        Ok(code) => code,
+        Err(error) => {
+            error::print(&error);
+            error.exit_code()
+        }
+    }
+}
+
+fn version(json: bool) -> String {
+    let version = env!("CARGO_PKG_VERSION");
+    if json { format!("{}\n", serde_json::json!({ "version": version })) } else { format!("devloop {version}\n") }
+}

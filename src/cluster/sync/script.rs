@@ -1,0 +1,168 @@
+//! The shell text that runs in the container. POSIX only: it meets dash, busybox, bash and others.
+
+use std::ffi::OsStr;
+use std::fmt::Write as _;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use super::archive::Archive;
+
+/// Arguments of one `rm` or `mkdir`: below every system's limit.
+const PER_COMMAND: usize = 200;
+
+/// The receiver: reads a script up to a line that is `nonce`, runs it, says how it ended, and so on until its input ends.
+///
+/// Each answer is a line `NONCE STAGE CODE`. `read` takes single bytes, so what follows a script is left for it to read;
+/// `head` may take more than it passes on, so nothing is sent after a script's data before its answer has come.
+pub(super) fn receiver(nonce: &str) -> String {
+    format!(
+        r#"for tool in head tar; do command -v $tool >/dev/null 2>&1 || {{ printf '%s missing-%s 0\n' {nonce} $tool; break; }}; done
+printf '%s ready 0\n' {nonce}
+while :; do
+s=
+while :; do
+IFS= read -r l || exit 0
+[ "$l" = {nonce} ] && break
+s="$s$l
+"
+done
+stage=run code=0
+eval "$s"
+printf '\n%s %s %s\n' {nonce} "$stage" "$code"
+done
+"#
+    )
+}
+
+/// Deletes and makes folders, each only if what comes before it worked.
+pub(super) fn prepare(deletes: &[PathBuf], archive: &Archive, replace_folders: bool) -> String {
+    let mut script = String::from("stage=delete code=0\n");
+    let mut step = |line: String| {
+        let _ = writeln!(script, "[ $code = 0 ] && {{ {line}\ncode=$?; }} 2>&1");
+    };
+    for paths in deletes.iter().chain(&archive.deletes).collect::<Vec<_>>().chunks(PER_COMMAND) {
+        step(with_paths("rm -rf --", paths));
+    }
+    if replace_folders {
+        for target in &archive.targets {
+            let (set, word) = quoted(target.as_os_str());
+            step(format!("{set}if [ -d {word} ] && [ ! -L {word} ]; then rm -rf -- {word}; fi"));
+        }
+    }
+    for folder in &archive.folders {
+        let (set, word) = quoted(folder.as_os_str());
+        step(format!("{set}[ -d {word} ] || {{ rm -f -- {word} && mkdir -p -- {word}; }}"));
+    }
+    script
+}
+
+/// Extracts the archive of this length that follows, unless an earlier part of the script failed.
+///
+/// The archive is always read to its end, so that the next script is found where it starts. Modification times are those
+/// of the arrival (`-m`): a tar header holds whole seconds, and programs that compare times would miss the second of two
+/// edits within one.
+pub(super) fn extract(length: u64) -> String {
+    format!(
+        "if [ $code = 0 ]; then stage=archive\n\
+         head -c {length} | {{ tar -x -m -o -f - -C / 2>&1; c=$?; cat >/dev/null; exit $c; }}\ncode=$?\n\
+         else head -c {length} >/dev/null; fi\n"
+    )
+}
+
+/// Runs a script of this length that follows: `read` is slow with long ones.
+pub(super) fn long(length: usize) -> String {
+    format!("eval \"$(head -c {length})\"\n")
+}
+
+/// Runs a command without input, both of its outputs in one.
+pub(super) fn run(argv: &[String]) -> String {
+    let mut script = String::new();
+    let mut words = Vec::new();
+    for (index, argument) in argv.iter().enumerate() {
+        let (set, word) = quoted_as(&format!("a{index}"), OsStr::new(argument));
+        script.push_str(&set);
+        words.push(word);
+    }
+    // In a subshell, so that a builtin such as `exit` or `cd` does not meet the receiver.
+    let _ = writeln!(script, "( {} ) </dev/null 2>&1\ncode=$?\nstage=run", words.join(" "));
+    script
+}
+
+fn with_paths(command: &str, paths: &[&PathBuf]) -> String {
+    let mut line = String::new();
+    let mut words = String::new();
+    for (index, path) in paths.iter().enumerate() {
+        let (set, word) = quoted_as(&format!("p{index}"), Path::new(path).as_os_str());
+        line.push_str(&set);
+        words.push(' ');
+        words.push_str(&word);
+    }
+    format!("{line}{command}{words}")
+}
+
+fn quoted(text: &OsStr) -> (String, String) {
+    quoted_as("p", text)
+}
+
+/// Text to run before, and a word that then stands for `text`.
+///
+/// Anything but plain ASCII goes through `printf`, since some shells' `read` mangles other bytes.
+fn quoted_as(variable: &str, text: &OsStr) -> (String, String) {
+    let bytes = text.as_bytes();
+    if bytes.iter().all(|byte| matches!(byte, b' '..=b'~') && *byte != b'\'') {
+        return (String::new(), format!("'{}'", text.to_string_lossy()));
+    }
+    let mut octal = String::new();
+    for byte in bytes {
+        if byte.is_ascii_alphanumeric() || b"/._-".contains(byte) {
+            octal.push(char::from(*byte));
+        } else {
+            let _ = write!(octal, "\\{byte:03o}");
+        }
+    }
+    // The last letter keeps line ends at the end of the text, which `$(…)` would drop. Without the leading letter a `-`
+    // would be taken for an option.
+    (
+        format!("{variable}=$(printf '_{octal}_'); {variable}=${{{variable}#_}}; {variable}=${{{variable}%_}}\n"),
+        format!("\"${variable}\""),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use super::*;
+
+    fn shell(script: &str) -> Vec<u8> {
+        Command::new("sh").arg("-c").arg(script).output().expect("a shell").stdout
+    }
+
+    #[test]
+    fn any_bytes_survive_quoting() {
+        let cases: [&[u8]; 9] = [
+            b"plain",
+            b"with space",
+            b"-dash",
+            b"it's",
+            b"new\nline\n",
+            b"$(x)`y`\\",
+            b"\xd1\x88\xc3\x81",
+            b"\xff\x01",
+            b"100%d",
+        ];
+        for case in cases {
+            let (set, word) = quoted(OsStr::from_bytes(case));
+            assert_eq!(shell(&format!("{set}printf '%s' {word}")), case, "{case:?}");
+        }
+    }
+
+    #[test]
+    fn a_command_may_be_a_builtin_and_keeps_its_arguments() {
+        let argv = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
+        let output = shell(&format!("{}echo $stage $code", run(&argv(&["exit", "7"]))));
+        assert_eq!(String::from_utf8_lossy(&output), "run 7\n");
+        let output = shell(&run(&argv(&["printf", "%s|", "a b", "it's", "é"])));
+        assert_eq!(String::from_utf8_lossy(&output), "a b|it's|é|");
+    }
+}

@@ -1,0 +1,287 @@
+//! The order of the assembly (reference §3.1).
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::Arc;
+
+use indexmap::IndexMap;
+
+use super::dependencies::check_dependencies;
+use super::filters::{local_watched, single_file};
+use super::grouping::{Group, UNCATEGORIZED, group_objects, pod_readiness};
+use super::images::Images;
+use super::live_updates::check_live_updates;
+use super::objects::{KnownObject, collect_objects};
+use super::project_name::project_name;
+use super::refinements::Refinement;
+use super::selection::select;
+use super::unused_images::{Deployables, unused_image_warning};
+use crate::devfile::KubeInfo;
+use crate::devfile::declarations::{Declarations, LocalResourceDeclaration};
+use crate::diagnostic::{Diagnostic, Span};
+use crate::k8s::secret_values;
+use crate::project::{
+    DiscoveryStrategy, ImageBuild, ImageName, KubernetesTarget, LocalTarget, PathFilter, PatternSet, PodReadiness,
+    Project, Resource, ResourceName, Target, TriggerMode, WatchedTree,
+};
+
+/// What the assembly has to know beside the declarations.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AssembleOptions {
+    /// What is known of the cluster.
+    pub kube: KubeInfo,
+    /// `up`, `ci`, `down`, `config` …
+    pub subcommand: String,
+}
+
+/// What came of it.
+#[derive(Clone, Debug)]
+pub struct Assembled {
+    /// `None` when there is an error among the diagnostics.
+    pub project: Option<Project>,
+    /// All problems, warnings included.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+/// Makes a project of what a run recorded.
+pub fn assemble(declarations: Declarations, options: &AssembleOptions) -> Assembled {
+    let mut problems = Vec::new();
+    let Declarations {
+        entry_file,
+        root,
+        images,
+        objects,
+        workload_registrations,
+        kubernetes_resources,
+        local_resources,
+        default_trigger_mode,
+        allowed_contexts,
+        settings,
+        default_registry_call: _,
+        suppressed_unused_images,
+        selection,
+        config_files,
+        global_ignores,
+    } = declarations;
+    let first_objects_call = objects.first().map(|declaration| declaration.call.span.clone());
+    let default_mode = default_trigger_mode.map_or(TriggerMode::Auto, |mode| mode.value);
+
+    let images = Images::collect(images, &mut problems);
+    let objects = collect_objects(objects, &workload_registrations, &images, &mut problems);
+    let (groups, rest) = group_objects(&objects);
+
+    let locals = unique_locals(local_resources, &mut problems);
+    let other_names =
+        locals.iter().map(|local| (local.name.clone(), ("a local resource", local.call.span.clone()))).collect();
+    let mut refinement = Refinement::new(&objects, groups, rest, other_names);
+    for call in kubernetes_resources {
+        refinement.apply(call, &mut problems);
+    }
+    let Refinement { groups, rest, .. } = refinement;
+
+    let mut resources: IndexMap<ResourceName, Resource> = IndexMap::new();
+    for group in groups {
+        // A call whose objects could not be found has been reported.
+        if !group.objects.is_empty() {
+            let resource = kubernetes_resource(group, &objects, &images, default_mode);
+            resources.insert(resource.name.clone(), resource);
+        }
+    }
+    for local in locals {
+        if let Some(existing) = resources.get(local.name.as_str()) {
+            problems.push(name_taken(&local.name, "a Kubernetes resource", &local.call.span, &existing.origin));
+            continue;
+        }
+        let resource = local_resource(local, default_mode, &mut problems);
+        resources.insert(resource.name.clone(), resource);
+    }
+    if let Some(first) = rest.first() {
+        let group = Group {
+            pod_readiness: Some(PodReadiness::Ignore),
+            trigger_mode: Some(TriggerMode::Auto),
+            ..Group::new(UNCATEGORIZED, objects[*first].object.origin.clone(), rest.iter().copied().collect(), false)
+        };
+        let resource = kubernetes_resource(group, &objects, &images, default_mode);
+        resources.insert(resource.name.clone(), resource);
+    }
+
+    let used: Vec<ImageName> = used_images(&resources, |target| &target.images);
+    let deployables = Deployables {
+        has_resources: !resources.is_empty(),
+        has_objects: !objects.is_empty(),
+        has_workloads: objects.iter().any(|object| object.is_workload),
+    };
+    // Behind an error an image may only look unused.
+    if !problems.iter().any(Diagnostic::is_error) {
+        problems.extend(unused_image_warning(&images, &used, &suppressed_unused_images, &deployables));
+    }
+    let deployed = used_images(&resources, |target| &target.deployed_images);
+    check_live_updates(&deployed, &images, &mut problems);
+    if let Some(call) = first_objects_call
+        && options.subcommand != "config"
+    {
+        problems.extend(refused_context(&options.kube, &allowed_contexts, call));
+    }
+    check_dependencies(&mut resources, &mut problems);
+    select(&mut resources, &selection, &mut problems);
+    if resources.is_empty() && !problems.iter().any(Diagnostic::is_error) {
+        problems.push(
+            Diagnostic::error("No resources found: the configuration declares nothing to run")
+                .at(Span::file(&entry_file))
+                .help("declare something, for example `k8s_yaml(\"deploy.yaml\")` or `local_resource(\"test\", cmd=\"make test\")`"),
+        );
+    }
+
+    if problems.iter().any(Diagnostic::is_error) {
+        return Assembled { project: None, diagnostics: problems };
+    }
+    let secrets = if settings.mask_secrets {
+        objects.iter().flat_map(|object| secret_values(&object.object)).collect()
+    } else {
+        Vec::new()
+    };
+    let global_filter = global_filter(&global_ignores, &images);
+    let project = Project {
+        name: project_name(&root),
+        root,
+        entry_file,
+        images: images.into_shared(|name| used.contains(name)),
+        resources: resources.into_iter().map(|(name, resource)| (name, Arc::new(resource))).collect(),
+        settings,
+        config_files,
+        global_filter: Arc::new(global_filter),
+        warnings: problems.clone(),
+        secrets,
+    };
+    Assembled { project: Some(project), diagnostics: problems }
+}
+
+/// Local resources that have a name of their own among their like.
+fn unique_locals(
+    declarations: Vec<LocalResourceDeclaration>,
+    problems: &mut Vec<Diagnostic>,
+) -> Vec<LocalResourceDeclaration> {
+    let mut kept: Vec<LocalResourceDeclaration> = Vec::new();
+    for local in declarations {
+        if local.name == UNCATEGORIZED {
+            problems.push(
+                Diagnostic::error(format!("the name `{UNCATEGORIZED}` is kept for objects that belong to no resource"))
+                    .at(local.call.span),
+            );
+        } else if let Some(first) = kept.iter().find(|known| known.name == local.name) {
+            problems.push(name_taken(&local.name, "a local resource", &local.call.span, &first.call.span));
+        } else {
+            kept.push(local);
+        }
+    }
+    kept
+}
+
+fn name_taken(name: &str, what: &str, call: &Span, existing: &Span) -> Diagnostic {
+    Diagnostic::error(format!("the name `{name}` is taken: there is already {what} of this name"))
+        .at(call.clone())
+        .related(existing.clone(), "declared here")
+}
+
+fn kubernetes_resource(group: Group, objects: &[KnownObject], images: &Images, default_mode: TriggerMode) -> Resource {
+    let mut deployed_images: Vec<ImageName> = Vec::new();
+    for name in group.objects.iter().flat_map(|index| &objects[*index].images) {
+        if !deployed_images.contains(name) {
+            deployed_images.push(name.clone());
+        }
+    }
+    let target = KubernetesTarget {
+        pod_readiness: pod_readiness(&group, objects, !deployed_images.is_empty()),
+        images: images.with_bases(&deployed_images),
+        deployed_images,
+        objects: group.objects.iter().map(|index| Arc::clone(&objects[*index].object)).collect(),
+        port_forwards: group.port_forwards,
+        extra_pod_selectors: group.extra_pod_selectors,
+        discovery: group.discovery.unwrap_or(DiscoveryStrategy::Default),
+    };
+    Resource {
+        name: ResourceName::new(group.name),
+        origin: group.origin,
+        target: Target::Kubernetes(Box::new(target)),
+        resource_deps: group.resource_deps,
+        trigger_mode: group.trigger_mode.unwrap_or(default_mode),
+        auto_init: group.auto_init.unwrap_or(true),
+        labels: group.labels,
+        links: group.links,
+        enabled: true,
+    }
+}
+
+fn local_resource(
+    local: LocalResourceDeclaration,
+    default_mode: TriggerMode,
+    problems: &mut Vec<Diagnostic>,
+) -> Resource {
+    let watched: Vec<WatchedTree> = local_watched(&local, problems);
+    let target = LocalTarget {
+        watched,
+        // What only serves has no update that could get in the way of others.
+        allow_parallel: local.allow_parallel || local.cmd.is_none(),
+        cmd: local.cmd,
+        serve_cmd: local.serve_cmd,
+        readiness_probe: local.readiness_probe,
+    };
+    Resource {
+        name: ResourceName::new(local.name),
+        origin: local.call.span,
+        target: Target::Local(Box::new(target)),
+        resource_deps: local.resource_deps,
+        trigger_mode: local.trigger_mode.unwrap_or(default_mode),
+        auto_init: local.auto_init,
+        labels: local.labels,
+        links: local.links,
+        enabled: true,
+    }
+}
+
+fn used_images<'r>(
+    resources: &'r IndexMap<ResourceName, Resource>,
+    field: impl Fn(&'r KubernetesTarget) -> &'r Vec<ImageName>,
+) -> Vec<ImageName> {
+    let mut used: Vec<ImageName> = Vec::new();
+    for resource in resources.values() {
+        let Target::Kubernetes(target) = &resource.target else { continue };
+        for name in field(target) {
+            if !used.contains(name) {
+                used.push(name.clone());
+            }
+        }
+    }
+    used
+}
+
+/// The error for a context that nobody has allowed (reference §2.5).
+fn refused_context(kube: &KubeInfo, allowed: &BTreeSet<String>, call: Span) -> Option<Diagnostic> {
+    let context = kube.context.as_ref()?;
+    if kube.is_local_product || allowed.contains(context) {
+        return None;
+    }
+    Some(
+        Diagnostic::error(format!(
+            "Stop! `{context}` is not known to be a development cluster, and this configuration would deploy to it"
+        ))
+        .at(call)
+        .help(format!("if you are sure, add `allow_k8s_contexts('{context}')` to the Devfile"))
+        .help("else switch to another context: `--context NAME`, or `kubectl config use-context NAME`"),
+    )
+}
+
+/// What no watch takes notice of: `global_ignores`, temporary files, and what builds write for devloop.
+fn global_filter(global_ignores: &[Arc<PatternSet>], images: &Images) -> PathFilter {
+    let everywhere = Path::new("/");
+    let mut sets: Vec<PatternSet> = global_ignores.iter().map(|set| PatternSet::clone(set)).collect();
+    sets.push(PatternSet::editor_files(everywhere));
+    for image in images.iter() {
+        if let ImageBuild::Custom(build) = &image.build
+            && let Some(file) = &build.outputs_image_ref_to
+        {
+            sets.push(single_file(everywhere, "outputs_image_ref_to", file));
+        }
+    }
+    PathFilter { sets }
+}

@@ -1,0 +1,202 @@
+//! The way in: what a run needs and what comes of it.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio_util::sync::CancellationToken;
+
+use super::assemble::{AssembleOptions, assemble};
+use super::declarations::Declarations;
+use super::kube_info::KubeInfo;
+use super::language::environment::Environment;
+use super::language::evaluate::execute;
+use super::language::failure::Failure;
+use super::language::paths;
+use super::language::session::Session;
+use crate::diagnostic::Diagnostic;
+use crate::logs::LogSink;
+use crate::project::{Project, WatchedTree};
+
+/// Enough for the deepest calls that [`super::language::evaluate`] allows; only what is used takes memory.
+const STACK_BYTES: usize = 256 << 20;
+
+/// The names of the entry file, the first that is there counts.
+const ENTRY_FILES: [&str; 2] = ["Devfile", "Tiltfile"];
+
+/// The names of the file with what every watch ignores.
+const IGNORE_FILES: [&str; 2] = [".devloopignore", ".tiltignore"];
+
+/// Changes that configurations made to the environment (`os.putenv`, `os.unsetenv`, `os.environ`): `None` = removed.
+///
+/// devloop's own environment is never touched. The overlay is handed from one run to the next, and to every command
+/// that devloop starts on this machine.
+pub type EnvironmentOverlay = BTreeMap<String, Option<String>>;
+
+/// What a run needs.
+#[derive(Clone, Debug)]
+pub struct LoadOptions {
+    /// The entry file; `None` for `Devfile`, else `Tiltfile`, in `dir`.
+    pub entry_file: Option<PathBuf>,
+    /// The folder that devloop was started in, absolute.
+    pub dir: PathBuf,
+    /// Resource names, or what `config.parse()` takes.
+    pub args: Vec<String>,
+    /// `up`, `ci`, `down`, `config` …
+    pub subcommand: String,
+    /// What is known of the cluster.
+    pub kube: KubeInfo,
+    /// Left by the run before.
+    pub environment: EnvironmentOverlay,
+    /// Takes what the configuration prints and what its commands write.
+    pub log: LogSink,
+    /// Ends the run early.
+    pub cancel: CancellationToken,
+}
+
+/// What came of a run.
+#[derive(Clone, Debug)]
+pub struct LoadOutcome {
+    /// `None` when there is an error among the diagnostics.
+    pub project: Option<Project>,
+    /// All problems, warnings included.
+    pub diagnostics: Vec<Diagnostic>,
+    /// A change of any of these is a reason to run again, after a failure too.
+    pub config_files: Vec<WatchedTree>,
+    /// For the next run and for commands.
+    pub environment: EnvironmentOverlay,
+    /// How long it took.
+    pub duration: Duration,
+}
+
+/// What came of executing the files alone.
+#[derive(Clone, Debug)]
+pub struct Evaluation {
+    /// What the builtins recorded until the end or the first error.
+    pub declarations: Declarations,
+    /// All problems so far.
+    pub diagnostics: Vec<Diagnostic>,
+    /// For the next run and for commands.
+    pub environment: EnvironmentOverlay,
+}
+
+/// Runs a configuration: executes its files and assembles what they declare. Blocks; commands may take their time.
+pub fn load(options: LoadOptions) -> LoadOutcome {
+    let started = Instant::now();
+    let log = options.log.clone();
+    let assemble_options = AssembleOptions { kube: options.kube.clone(), subcommand: options.subcommand.clone() };
+    let evaluation = evaluate(options);
+    let Evaluation { declarations, mut diagnostics, environment } = evaluation;
+    let config_files = declarations.config_files.clone();
+    let mut project = None;
+    if !diagnostics.iter().any(Diagnostic::is_error) {
+        let assembled = assemble(declarations, &assemble_options);
+        diagnostics.extend(assembled.diagnostics);
+        if !diagnostics.iter().any(Diagnostic::is_error) {
+            project = assembled.project;
+        }
+    }
+    if let Some(project) = &mut project {
+        project.warnings = diagnostics.iter().filter(|diagnostic| !diagnostic.is_error()).cloned().collect();
+    }
+    let duration = started.elapsed();
+    if let Some(project) = &project {
+        let name = project.entry_file.file_name().unwrap_or_default().to_string_lossy();
+        log.info(format!("Successfully loaded {name} in {:.3} s", duration.as_secs_f64()));
+    }
+    LoadOutcome { project, diagnostics, config_files, environment, duration }
+}
+
+/// Executes the entry file and what it loads.
+pub fn evaluate(options: LoadOptions) -> Evaluation {
+    let entry_file = options.entry_file.clone().unwrap_or_else(|| options.dir.join(ENTRY_FILES[0]));
+    let environment = options.environment.clone();
+    let failed = |problem: String| Evaluation {
+        declarations: Declarations::new(entry_file),
+        diagnostics: vec![Diagnostic::error(problem)],
+        environment,
+    };
+    // Calls of the language nest calls of the evaluator, which take more than the usual stack before the limit.
+    let thread = std::thread::Builder::new().name("devfile".to_owned()).stack_size(STACK_BYTES);
+    match thread.spawn(|| execute_all(options)).map(std::thread::JoinHandle::join) {
+        Ok(Ok(evaluation)) => evaluation,
+        Ok(Err(_)) => failed("the evaluation of the configuration has crashed: please report this".to_owned()),
+        Err(error) => failed(format!("cannot start the evaluation: {error}")),
+    }
+}
+
+fn execute_all(options: LoadOptions) -> Evaluation {
+    let LoadOptions { entry_file, dir, args, subcommand, kube, environment, log, cancel } = options;
+    let (entry_file, tried) = entry(entry_file, &dir);
+    let environment = Environment::inherit(environment);
+    let session = Session::new(entry_file.clone(), subcommand, args, kube, environment, log, cancel);
+    session.watch(&entry_file);
+    if !entry_file.is_file() {
+        // The appearance of any of them mends the run.
+        for path in &tried {
+            session.watch(path);
+        }
+    }
+    // The ignore files are watched even if they are missing: their appearance changes the result.
+    let folder = entry_file.parent().map(Path::to_path_buf).unwrap_or_default();
+    for name in IGNORE_FILES {
+        let file = folder.join(name);
+        session.watch(&file);
+        if let Some(set) = session.ignore_file(&file, &folder) {
+            session.state().declarations.global_ignores.push(Arc::new(set));
+        }
+    }
+    let failed: Option<Failure> = if entry_file.is_file() {
+        session.log.info(format!("Loading {}", entry_file.display()));
+        execute(&session, &entry_file).err()
+    } else {
+        Some(missing(&tried).into())
+    };
+    match failed {
+        Some(failure) if session.cancel.is_cancelled() => {
+            let message = "the configuration run was cancelled".to_owned();
+            session.report(Diagnostic { message, help: Vec::new(), ..failure.into_diagnostic() });
+        }
+        Some(failure) => session.report(failure.into_diagnostic()),
+        None => report_unused_steps(&session),
+    }
+    let selection = session.state().config.selection(&session.args);
+    session.state().declarations.selection = selection;
+    let (declarations, diagnostics, environment) = session.into_parts();
+    Evaluation { declarations, diagnostics, environment: environment.overlay() }
+}
+
+/// The entry file, and the paths that were tried for it.
+fn entry(given: Option<PathBuf>, dir: &Path) -> (PathBuf, Vec<PathBuf>) {
+    let tried: Vec<PathBuf> = match given {
+        Some(path) => vec![paths::clean(&dir.join(path))],
+        None => ENTRY_FILES.iter().map(|name| dir.join(name)).collect(),
+    };
+    let found = tried.iter().find(|path| path.is_file()).or(tried.first()).cloned().unwrap_or_default();
+    (found.canonicalize().unwrap_or(found), tried)
+}
+
+fn missing(tried: &[PathBuf]) -> Diagnostic {
+    let paths: Vec<String> = tried.iter().map(|path| format!("`{}`", path.display())).collect();
+    Diagnostic::error(format!("no Devfile found at {}", paths.join(" or ")))
+        .help("go to the folder of the project, or name the file: `-f PATH`")
+}
+
+/// A live update step that no `live_update=` takes has no effect (reference §2.4).
+fn report_unused_steps(session: &Session) {
+    let unused: Vec<Diagnostic> = session
+        .state()
+        .steps
+        .iter()
+        .filter(|(_, step)| !step.used)
+        .map(|(span, step)| {
+            Diagnostic::error(format!("this `{}` step is not part of any `live_update`", step.builtin))
+                .at(span.clone())
+                .help("pass it in the list `live_update=[…]` of a `docker_build` or `custom_build`")
+        })
+        .collect();
+    for diagnostic in unused {
+        session.report(diagnostic);
+    }
+}

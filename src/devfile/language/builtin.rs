@@ -1,0 +1,88 @@
+//! A function that configurations may call, as a value of the language.
+
+use allocative::Allocative;
+use starlark::any::ProvidesStaticType;
+use starlark::eval::{Arguments, Evaluator};
+use starlark::starlark_simple_value;
+use starlark::values::{NoSerialize, StarlarkValue, Value, starlark_value};
+
+use super::binding::Call;
+use super::failure::{Failure, Outcome, span_of};
+use super::session::Session;
+use super::signature::Signature;
+use crate::devfile::builtins::unavailable::refuse;
+
+/// The code of a builtin.
+pub(crate) type Body = for<'c, 'v, 'a, 'e> fn(&mut Call<'c, 'v, 'a, 'e>) -> Outcome<Value<'v>>;
+
+/// One line of the registry.
+#[derive(Clone, Copy)]
+pub(crate) struct Definition {
+    /// As documented; see [`Signature::parse`].
+    pub signature: &'static str,
+    /// The code.
+    pub body: Body,
+}
+
+/// A function that configurations may call.
+#[derive(ProvidesStaticType, NoSerialize, Allocative)]
+pub(crate) struct Builtin {
+    #[allocative(skip)]
+    signature: Signature,
+    #[allocative(skip)]
+    body: Body,
+}
+
+starlark_simple_value!(Builtin);
+
+impl Builtin {
+    /// The value of a line of the registry.
+    pub fn new(definition: Definition) -> Self {
+        Self { signature: Signature::parse(definition.signature), body: definition.body }
+    }
+
+    /// A function that this version does not have.
+    pub fn unavailable(name: &str) -> Self {
+        Self { signature: Signature::parse(&format!("{name}(*args, **kwargs)")), body: refuse }
+    }
+}
+
+impl std::fmt::Debug for Builtin {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Builtin({})", self.signature.name)
+    }
+}
+
+impl std::fmt::Display for Builtin {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "<built-in function {}>", self.signature.name)
+    }
+}
+
+#[starlark_value(type = "function")]
+impl<'v> StarlarkValue<'v> for Builtin {
+    fn invoke(
+        &self,
+        _me: Value<'v>,
+        args: &Arguments<'v, '_>,
+        eval: &mut Evaluator<'v, '_, '_>,
+    ) -> starlark::Result<Value<'v>> {
+        let session = eval
+            .extra
+            .and_then(|extra| extra.downcast_ref::<Session>())
+            .ok_or_else(|| Failure::new(format!("`{}` cannot be called here", self.signature.name)))?;
+        let span = eval.call_stack_top_location().map_or_else(
+            || crate::diagnostic::Span::file(session.devfile().to_path_buf()),
+            |location| span_of(&location),
+        );
+        let mut call = Call::bind(&self.signature, args, eval, session, span)?;
+        (self.body)(&mut call).map_err(|failure| match failure.parameter().and_then(|name| call.argument_place(name)) {
+            Some(place) => failure.at(place).into(),
+            None => failure.into(),
+        })
+    }
+
+    fn name_for_call_stack(&self, _me: Value<'v>) -> String {
+        self.signature.name.clone()
+    }
+}

@@ -1,0 +1,106 @@
+//! Executes files: each at most once per run, `load` and `include` included.
+
+use std::path::Path;
+
+use starlark::environment::{FrozenModule, Module};
+use starlark::eval::{Evaluator, FileLoader};
+
+use super::failure::{Failure, Outcome};
+use super::globals;
+use super::paths;
+use super::session::{ModuleState, Session, read_text};
+use super::source;
+use crate::diagnostic::did_you_mean;
+
+/// How deep calls may be nested.
+const MAX_CALL_DEPTH: usize = 300;
+
+/// How deep files may load files.
+const MAX_LOAD_DEPTH: usize = 64;
+
+/// How much memory the values of one file may take.
+const MAX_HEAP_BYTES: usize = 1 << 30;
+
+/// How many calls and turns of loops one file may take: minutes of computation.
+const MAX_TICKS: u64 = 1_000_000_000;
+
+/// Executes a file unless that has happened, and returns its globals.
+pub(crate) fn execute(session: &Session, path: &Path) -> Outcome<FrozenModule> {
+    match session.module(path) {
+        Some(ModuleState::Done(module)) => return Ok(module),
+        Some(ModuleState::Failed(failure)) => return Err(failure),
+        Some(ModuleState::Executing) => {
+            return Err(Failure::new(format!("circular load: `{}` is already being executed", path.display())));
+        }
+        None => {}
+    }
+    let text = read_text(path).map_err(|failure| {
+        failure.maybe_help(nearby(path).map(|suggestion| format!("did you mean `{suggestion}`?")))
+    })?;
+    if session.load_depth() >= MAX_LOAD_DEPTH {
+        return Err(Failure::new(format!(
+            "cannot load `{}`: {MAX_LOAD_DEPTH} files are loading each other",
+            path.display()
+        )));
+    }
+    session.watch(path);
+    session.begin(path);
+    let result = run(session, path, text).map_err(Failure::from);
+    session.end(
+        path,
+        match &result {
+            Ok(module) => ModuleState::Done(module.clone()),
+            Err(failure) => ModuleState::Failed(failure.clone()),
+        },
+    );
+    result
+}
+
+fn run(session: &Session, path: &Path, text: String) -> starlark::Result<FrozenModule> {
+    let ast = source::parse(path, text)?;
+    let loader = Loader { session };
+    Module::with_temp_heap(|module| {
+        globals::predeclare(&module, session, path);
+        {
+            let mut eval = Evaluator::new(&module);
+            eval.set_loader(&loader);
+            eval.extra = Some(session);
+            eval.set_max_callstack_size(MAX_CALL_DEPTH)?;
+            eval.set_max_heap_size(MAX_HEAP_BYTES)?;
+            eval.set_max_tick_count(MAX_TICKS)?;
+            eval.set_check_cancelled(Box::new(|| session.cancel.is_cancelled()));
+            eval.eval_module(ast, globals::globals())?;
+        }
+        module.freeze().map_err(|error| Failure::new(format!("cannot keep the globals: {error:?}")).into())
+    })
+}
+
+/// Follows `load` statements.
+struct Loader<'s> {
+    session: &'s Session,
+}
+
+impl FileLoader for Loader<'_> {
+    fn load(&self, path: &str) -> starlark::Result<FrozenModule> {
+        load(self.session, path).map_err(Into::into)
+    }
+}
+
+/// Executes the file that `load`, `include` and the like name.
+pub(crate) fn load(session: &Session, path: &str) -> Outcome<FrozenModule> {
+    if let Some(extension) = path.strip_prefix("ext://") {
+        return Err(Failure::new(format!("cannot load `{path}`: this version does not have extensions"))
+            .help(format!("copy the functions of `{extension}` into a file beside this one and load that")));
+    }
+    execute(session, &paths::resolve(&session.dir(), path))
+}
+
+/// A file or folder of nearly the same name beside a missing one.
+fn nearby(path: &Path) -> Option<String> {
+    let name = path.file_name()?.to_str()?;
+    let names: Vec<String> = std::fs::read_dir(path.parent()?)
+        .ok()?
+        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+        .collect();
+    did_you_mean(name, names.iter().map(String::as_str))
+}

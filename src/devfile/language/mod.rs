@@ -1,0 +1,16 @@
+//! What stands between the starlark crate and the builtins: parsing, evaluation, argument binding, errors.
+
+pub(crate) mod argument_place;
+pub(crate) mod arguments;
+pub(crate) mod binding;
+#[expect(unsafe_code, reason = "starlark's derive macro implements an unsafe marker trait")]
+pub(crate) mod builtin;
+pub(crate) mod environment;
+pub(crate) mod evaluate;
+pub(crate) mod failure;
+pub(crate) mod globals;
+pub(crate) mod paths;
+#[expect(unsafe_code, reason = "starlark's derive macro implements an unsafe marker trait")]
+pub(crate) mod session;
+pub(crate) mod signature;
+pub(crate) mod source;

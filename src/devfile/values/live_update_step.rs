@@ -1,0 +1,99 @@
+//! The steps of a live update (reference §2.4), each a type of its own because configurations ask for `type(step)`.
+
+use std::path::PathBuf;
+
+use starlark::values::Value;
+
+use super::plain_value;
+use crate::diagnostic::Span;
+
+/// A step and the place that made it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Step {
+    /// The place.
+    pub span: Span,
+    /// What it does.
+    pub kind: StepKind,
+}
+
+/// What a step does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum StepKind {
+    /// `initial_sync()`.
+    InitialSync,
+    /// `fall_back_on(paths)`.
+    FallBackOn(Vec<PathBuf>),
+    /// `sync(local_path, remote_path)`.
+    Sync {
+        /// Absolute.
+        local: PathBuf,
+        /// Absolute, in the container.
+        remote: String,
+    },
+    /// `run(cmd, trigger, echo_off)`.
+    Run {
+        /// The command.
+        argv: Vec<String>,
+        /// As written: relative to where the step is used.
+        triggers: Vec<String>,
+        /// Whether the command is kept out of the log.
+        echo_off: bool,
+    },
+    /// `restart_container()`.
+    RestartContainer,
+}
+
+plain_value! {
+    /// `initial_sync()`.
+    InitialSyncStep(Step), "live_update_initial_sync_step"
+}
+plain_value! {
+    /// `fall_back_on(…)`.
+    FallBackOnStep(Step), "live_update_fall_back_on_step"
+}
+plain_value! {
+    /// `sync(…)`.
+    SyncStep(Step), "live_update_sync_step"
+}
+plain_value! {
+    /// `run(…)`.
+    RunStep(Step), "live_update_run_step"
+}
+plain_value! {
+    /// `restart_container()`.
+    RestartContainerStep(Step), "live_update_restart_container_step"
+}
+
+/// The step in a value, if it is one.
+pub(crate) fn step_of(value: Value<'_>) -> Option<&Step> {
+    InitialSyncStep::from_value(value)
+        .map(|step| &step.0)
+        .or_else(|| FallBackOnStep::from_value(value).map(|step| &step.0))
+        .or_else(|| SyncStep::from_value(value).map(|step| &step.0))
+        .or_else(|| RunStep::from_value(value).map(|step| &step.0))
+        .or_else(|| RestartContainerStep::from_value(value).map(|step| &step.0))
+}
+
+impl std::fmt::Display for Step {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match &self.kind {
+            StepKind::InitialSync => f.write_str("initial_sync()"),
+            StepKind::FallBackOn(paths) => write!(f, "fall_back_on({paths:?})"),
+            StepKind::Sync { local, remote } => write!(f, "sync(\"{}\", {remote:?})", local.display()),
+            StepKind::Run { argv, .. } => write!(f, "run({argv:?})"),
+            StepKind::RestartContainer => f.write_str("restart_container()"),
+        }
+    }
+}
+
+macro_rules! display_step {
+    ($($name:ident),*) => {
+        $(impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                self.0.fmt(f)
+            }
+        })*
+    };
+}
+
+display_step!(InitialSyncStep, FallBackOnStep, SyncStep, RunStep, RestartContainerStep);

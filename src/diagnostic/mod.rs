@@ -1,0 +1,11 @@
+//! Errors and warnings about the user's own files: a place, a message, and what to do about it.
+
+mod diagnostic;
+mod render;
+mod span;
+mod suggestion;
+
+pub use diagnostic::{Diagnostic, Frame, Related, Severity};
+pub use render::{RenderStyle, render, render_with};
+pub use span::{Position, Span, Spanned};
+pub use suggestion::did_you_mean;

@@ -1,0 +1,77 @@
+//! Images that are in the engine: named, looked up, removed.
+
+use bollard::query_parameters::{ListImagesOptionsBuilder, RemoveImageOptionsBuilder, TagImageOptionsBuilder};
+
+use super::CONTENT_TAG_PREFIX;
+use super::build_request::BuiltImage;
+use super::engine::Engine;
+use super::engine_error::EngineError;
+use crate::project::ImageReference;
+
+impl Engine {
+    /// Gives the image another name. One that had the name before loses it.
+    pub async fn tag(&self, image: &BuiltImage, reference: &ImageReference) -> Result<(), EngineError> {
+        let name = reference.familiar_name();
+        let mut options = TagImageOptionsBuilder::default().repo(&name);
+        if let Some(tag) = &reference.tag {
+            options = options.tag(tag);
+        }
+        let tagged = self.bollard().tag_image(&image.id, Some(options.build())).await;
+        tagged.map_err(|error| EngineError::about(&image.id, error))
+    }
+
+    /// The image that a reference names.
+    pub async fn image(&self, reference: &ImageReference) -> Result<BuiltImage, EngineError> {
+        let name = reference.to_string();
+        let found = self.bollard().inspect_image(&name).await.map_err(|error| EngineError::about(&name, error))?;
+        found.id.map(|id| BuiltImage { id }).ok_or(EngineError::NoSuchImage(name))
+    }
+
+    /// Whether the engine has an image of this name.
+    pub async fn exists(&self, reference: &ImageReference) -> Result<bool, EngineError> {
+        match self.image(reference).await {
+            Ok(_) => Ok(true),
+            Err(EngineError::NoSuchImage(_)) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Removes a name; the image goes with its last one. One that is not there is removed already.
+    pub async fn remove(&self, reference: &ImageReference) -> Result<(), EngineError> {
+        let name = reference.to_string();
+        let options = RemoveImageOptionsBuilder::default().build();
+        match self
+            .bollard()
+            .remove_image(&name, Some(options), None)
+            .await
+            .map_err(|error| EngineError::about(&name, error))
+        {
+            Ok(_) | Err(EngineError::NoSuchImage(_)) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The names that devloop gave to builds of `repository`, except of the newest `keep` images and of those in use
+    /// by any container: what may be removed.
+    pub async fn outdated(&self, repository: &ImageReference, keep: usize) -> Result<Vec<ImageReference>, EngineError> {
+        let name = repository.familiar_name();
+        let filters = std::collections::HashMap::from([("reference", vec![name])]);
+        let mut images =
+            self.bollard().list_images(Some(ListImagesOptionsBuilder::default().filters(&filters).build())).await?;
+        let all = bollard::query_parameters::ListContainersOptionsBuilder::default().all(true).build();
+        let used: Vec<String> =
+            self.bollard().list_containers(Some(all)).await?.into_iter().filter_map(|found| found.image_id).collect();
+        images.sort_by_key(|image| std::cmp::Reverse(image.created));
+        let ours = images.into_iter().filter_map(|image| {
+            let tags: Vec<ImageReference> = image
+                .repo_tags
+                .iter()
+                .filter_map(|tag| ImageReference::parse(tag).ok())
+                .filter(|tag| tag.same_repository(repository))
+                .filter(|tag| tag.tag.as_ref().is_some_and(|tag| tag.starts_with(CONTENT_TAG_PREFIX)))
+                .collect();
+            (!tags.is_empty()).then_some((image.id, tags))
+        });
+        Ok(ours.skip(keep).filter(|(id, _)| !used.contains(id)).flat_map(|(_, tags)| tags).collect())
+    }
+}

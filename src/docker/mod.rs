@@ -1,0 +1,41 @@
+//! Images: built, tagged, pushed and loaded by a container engine. The sole user of bollard.
+//!
+//! Everything goes through [`Engine`]. No connection outlives a request, so an engine that is
+//! stopped and started again needs no attention; callers retry what ended in `Lost`.
+
+mod build;
+mod build_error;
+mod build_request;
+mod cluster_images;
+mod connect_error;
+mod context;
+mod custom_build;
+mod docker_config;
+mod endpoint;
+mod engine;
+mod engine_error;
+mod image;
+mod json_lines;
+mod progress;
+mod push;
+mod push_error;
+mod registry_names;
+mod session;
+mod ssh_agent;
+mod wire;
+
+pub use build_error::BuildError;
+pub use build_request::{BuildRequest, BuiltImage};
+pub use cluster_images::{LoadError, shares_images};
+pub use connect_error::ConnectError;
+pub use context::ContextError;
+pub use custom_build::{CustomBuildError, CustomBuildRequest, CustomBuilt};
+pub use endpoint::{Endpoint, ParseEndpointError};
+pub use engine::{ApiVersion, Engine, EngineInfo};
+pub use engine_error::EngineError;
+pub use push::Pushed;
+pub use push_error::PushError;
+pub use registry_names::{ImageNames, image_names, in_cluster};
+
+/// The start of every tag that says what is in an image.
+pub const CONTENT_TAG_PREFIX: &str = "devloop-";

@@ -1,0 +1,31 @@
+//! What the user asks for.
+
+use crate::project::ResourceName;
+
+/// Which resources a command is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Selection {
+    /// All of them.
+    All,
+    /// These.
+    Names(Vec<ResourceName>),
+}
+
+/// What the user asks for, from any UI.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// Update it now; on an automatic resource a full, forced update (reference §3.10).
+    Trigger(ResourceName),
+    /// Run the configuration again.
+    ReloadConfig,
+    /// Restart it without a build: the serve process, or the pods by a rollout restart.
+    Restart(ResourceName),
+    /// Stop what runs for it: the serve process; a running update is cancelled.
+    Stop(ResourceName),
+    /// Enable it.
+    Enable(Selection),
+    /// Disable it: its objects are deleted and its processes stopped.
+    Disable(Selection),
+    /// End the session gracefully.
+    Quit,
+}

@@ -1,0 +1,128 @@
+//! The engine: an event and the time in, effects out.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+
+use super::effect::Effect;
+use super::event::Event;
+use super::hold::Hold;
+use super::state::State;
+use super::status::SessionTime;
+use crate::k8s::{Pod, Uid};
+use crate::project::{Project, ResourceName, WatchedTree};
+
+/// What a session is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// Until the user quits.
+    Up,
+    /// Until there is a verdict; files are not watched.
+    Ci {
+        /// From the command line; `None` = no limit.
+        timeout: Option<Duration>,
+    },
+}
+
+/// What the engine is told once.
+#[derive(Clone, Debug)]
+pub struct EngineOptions {
+    /// What the session is for.
+    pub mode: Mode,
+    /// The entry file, for people.
+    pub entry_file: PathBuf,
+    /// When the session started.
+    pub started: DateTime<Utc>,
+    /// The Kubernetes context in use.
+    pub context: Option<String>,
+    /// The default namespace in use.
+    pub namespace: Option<String>,
+}
+
+/// What is true and what to do next. See the module documentation.
+#[derive(Debug)]
+pub struct Engine {
+    pub(super) options: EngineOptions,
+    pub(super) state: State,
+    /// Why resources wait; computed anew by each plan.
+    pub(super) holds: HashMap<ResourceName, Hold>,
+    pub(super) effects: Vec<Effect>,
+    pub(super) now: SessionTime,
+    /// Counts what changed in pods, deploys and the project.
+    pub(super) revision: u64,
+}
+
+impl Engine {
+    /// An engine that knows nothing yet. The first call of [`Engine::handle`] asks for the configuration.
+    pub fn new(options: EngineOptions) -> Self {
+        let mut state = State::default();
+        state.config.pending = true;
+        // Also while it is evaluated for the first time.
+        let filter = Arc::default();
+        state.config.files = vec![WatchedTree { root: options.entry_file.clone(), filter }];
+        Self { options, state, holds: HashMap::new(), effects: Vec::new(), now: SessionTime::default(), revision: 0 }
+    }
+
+    /// Writes down what happened and decides what to do next.
+    pub fn handle(&mut self, event: Event, now: SessionTime) -> Vec<Effect> {
+        self.now = now.max(self.now);
+        self.record(event);
+        self.plan();
+        std::mem::take(&mut self.effects)
+    }
+
+    /// The project that is in force.
+    pub fn project(&self) -> Option<&Arc<Project>> {
+        self.state.project.as_ref()
+    }
+
+    /// The files whose change runs the configuration again.
+    pub fn config_files(&self) -> &[WatchedTree] {
+        &self.state.config.files
+    }
+
+    /// The pods of a resource's current generation, the one that stands for it first.
+    pub fn pods_of(&self, resource: &str) -> Vec<Arc<Pod>> {
+        let Some(state) = self.state.resources.get(resource) else { return Vec::new() };
+        state.runtime.pods.iter().filter_map(|uid| self.state.pods.get(uid)).cloned().collect()
+    }
+
+    /// The namespaces that pods of the project are in.
+    pub fn namespaces(&self) -> std::collections::BTreeSet<String> {
+        self.state
+            .resources
+            .values()
+            .filter_map(|resource| resource.deployed.as_ref())
+            .flat_map(|deployed| &deployed.objects)
+            .filter_map(|object| object.id.namespace.clone())
+            .collect()
+    }
+
+    /// Changes whenever pods, deploys or the project do: what follows them need look only then.
+    pub fn revision(&self) -> u64 {
+        self.revision
+    }
+
+    /// The pods of all resources.
+    pub fn pods_by_resource(&self) -> Vec<(ResourceName, Vec<Arc<Pod>>)> {
+        self.state.resources.keys().map(|name| (name.clone(), self.pods_of(name.as_str()))).collect()
+    }
+
+    /// The objects that are deployed, and whose they are.
+    pub fn deployed_objects(&self) -> impl Iterator<Item = (Uid, ResourceName)> {
+        self.state.owners.iter().map(|(uid, name)| (uid.clone(), name.clone()))
+    }
+
+    /// Whether the session has ended: everything that was started has been stopped.
+    pub fn is_stopped(&self) -> bool {
+        self.state.quitting && self.state.works.is_empty()
+    }
+
+    /// Whether a resource is part of the session.
+    pub fn is_enabled(&self, resource: &str) -> bool {
+        self.state.resources.get(resource).is_some_and(|resource| resource.enabled)
+    }
+}

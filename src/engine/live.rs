@@ -1,0 +1,312 @@
+//! Live update: which container gets which files next (reference §3.7).
+//!
+//! Each container remembers the batch of changes up to which it holds the files. A container that has just started, be it
+//! a new pod or a restart, holds what its image contains, so everything that changed since the image's build began is
+//! sent to it before its resource counts as up to date. That one rule covers restarts, new replicas and edits during a
+//! build.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::change_log::Sequence;
+use super::effect::{ContainerKey, Effect};
+use super::engine::Engine;
+use super::hold::Hold;
+use super::state::{Built, LiveInFlight, ResourceState, Work};
+use super::status::RuntimeStatus;
+use crate::k8s::{Container, ContainerState, Pod, PodPhase};
+use crate::project::{
+    Image, ImageName, KubernetesTarget, Project, Resource, ResourceName, Target, TriggerMode, map_paths,
+};
+
+/// A container that live update may go into.
+struct Candidate {
+    pod: Arc<Pod>,
+    container: Container,
+    image: Arc<Image>,
+    built: Built,
+}
+
+impl Engine {
+    /// Whether an image of this resource declares live update.
+    pub(super) fn takes_live_updates(&self, resource: &Resource) -> bool {
+        let Some(project) = &self.state.project else { return false };
+        let Target::Kubernetes(target) = &resource.target else { return false };
+        live_images(project, target).next().is_some()
+    }
+
+    /// Whether what is pending is live update's to deal with, so that no full update is due.
+    pub(super) fn is_live_updatable_now(&self, resource: &Resource) -> bool {
+        let Some(project) = &self.state.project else { return false };
+        let Some(state) = self.state.resources.get(&resource.name) else { return false };
+        let Target::Kubernetes(target) = &resource.target else { return false };
+        // The pods of a failed or never finished deploy are not those that the user wants to see updated.
+        if state.deployed.is_none() || !state.last_full_ok || state.runtime.status == RuntimeStatus::Error {
+            return false;
+        }
+        target.images.iter().all(|name| {
+            let pending = self.state.images.get(name).is_some_and(|image| image.changes.changed_after(state.consumed));
+            !pending
+                || live_images(project, target).any(|image| image.name == *name || image.base_images.contains(name))
+        })
+    }
+
+    pub(super) fn plan_live_updates(&mut self) {
+        let Some(project) = self.state.project.clone() else { return };
+        if self.cluster_is_away() {
+            return;
+        }
+        for resource in project.resources.values() {
+            if let Target::Kubernetes(target) = &resource.target
+                && live_images(&project, target).next().is_some()
+            {
+                self.plan_live_update(&project, resource, target);
+            }
+        }
+    }
+
+    fn plan_live_update(&mut self, project: &Project, resource: &Arc<Resource>, target: &KubernetesTarget) {
+        let name = &resource.name;
+        let Some(state) = self.state.resources.get(name) else { return };
+        if !state.enabled
+            || state.update.is_some()
+            || state.deployed.is_none()
+            || state.rebuild_reason.is_some()
+            || state.config_dirty
+        {
+            return;
+        }
+        // Beside new edits there are containers that restarted: they get again what their predecessors had.
+        let live_now = self.is_live_updatable_now(resource);
+        let up_to = match resource.trigger_mode {
+            _ if !live_now => state.live_up_to,
+            TriggerMode::Auto => self.state.sequence,
+            TriggerMode::Manual => state.released.max(state.live_up_to),
+        };
+        let candidates = self.live_candidates(project, target, state);
+        let keys: Vec<ContainerKey> =
+            candidates.iter().filter_map(|candidate| container_key(&candidate.pod, &candidate.container)).collect();
+        if let Some(state) = self.state.resources.get_mut(name) {
+            state.live.retain(|key, container| keys.contains(key) || container.in_flight.is_some());
+        }
+        let mut all_synced = !candidates.is_empty();
+        let mut live_containers = 0;
+        for candidate in &candidates {
+            match self.plan_container(resource, candidate, up_to) {
+                Step::UpToDate => live_containers += 1,
+                Step::Busy => all_synced = false,
+                Step::Terminated => {}
+                Step::Rebuild(_) if !live_now || !self.has_pending_files(resource) => {}
+                Step::Rebuild(reason) => {
+                    if resource.trigger_mode == TriggerMode::Auto || self.is_released(name) {
+                        if let Some(state) = self.state.resources.get_mut(name) {
+                            state.rebuild_reason = Some(reason);
+                        }
+                        if resource.trigger_mode == TriggerMode::Manual && !self.state.trigger_queue.contains(name) {
+                            self.state.trigger_queue.push_back(name.clone());
+                        }
+                    }
+                    return;
+                }
+            }
+        }
+        let only_terminated = !candidates.is_empty()
+            && candidates.iter().all(|candidate| is_terminated(&candidate.pod, &candidate.container));
+        if only_terminated && self.has_pending_files(resource) && resource.trigger_mode == TriggerMode::Auto {
+            if let Some(state) = self.state.resources.get_mut(name) {
+                state.rebuild_reason = Some("its containers have ended".to_owned());
+            }
+            return;
+        }
+        if all_synced
+            && live_containers > 0
+            && live_now
+            && let Some(state) = self.state.resources.get_mut(name)
+        {
+            state.consumed = state.consumed.max(up_to);
+            state.live_up_to = state.live_up_to.max(up_to);
+        }
+    }
+
+    fn is_released(&self, name: &ResourceName) -> bool {
+        self.state.resources.get(name).is_some_and(|state| state.released > state.consumed)
+    }
+
+    fn live_candidates(&self, project: &Project, target: &KubernetesTarget, state: &ResourceState) -> Vec<Candidate> {
+        let Some(deployed) = &state.deployed else { return Vec::new() };
+        let mut candidates = Vec::new();
+        for pod in state.runtime.pods.iter().filter_map(|uid| self.state.pods.get(uid)) {
+            if pod.deleting {
+                continue;
+            }
+            for image in live_images(project, target) {
+                let Some(built) = deployed.images.get(&image.name) else { continue };
+                for container in crate::k8s::live_update_containers(pod, &built.image.cluster_ref, &image.reference) {
+                    candidates.push(Candidate {
+                        pod: Arc::clone(pod),
+                        container: container.clone(),
+                        image: Arc::clone(image),
+                        built: built.clone(),
+                    });
+                }
+            }
+        }
+        candidates
+    }
+
+    /// Files that changed after `container` last got its own, in the order of their changes.
+    fn files_for(&self, image: &Image, built: &Built, synced: Sequence, up_to: Sequence) -> Vec<PathBuf> {
+        let sources = std::iter::once(&image.name).chain(&image.base_images);
+        let mut files: Vec<PathBuf> = Vec::new();
+        for source in sources {
+            let contained = built.contains.get(source).copied().unwrap_or_default();
+            if let Some(state) = self.state.images.get(source) {
+                let after = contained.max(synced);
+                // A released batch of a manual resource may be followed by newer ones, which wait.
+                if up_to >= self.state.sequence {
+                    files.extend(state.changes.after(after).map(|path| path.to_path_buf()));
+                } else {
+                    files.extend(state.changes.between(after, up_to).map(|path| path.to_path_buf()));
+                }
+            }
+        }
+        files.sort();
+        files.dedup();
+        files
+    }
+
+    fn plan_container(&mut self, resource: &Arc<Resource>, candidate: &Candidate, up_to: Sequence) -> Step {
+        let Some(live_update) = &candidate.image.live_update else { return Step::UpToDate };
+        let key = container_key(&candidate.pod, &candidate.container);
+        let known = key
+            .as_ref()
+            .and_then(|key| self.state.resources.get(&resource.name).and_then(|state| state.live.get(key)).cloned());
+        let container = known.clone().unwrap_or_default();
+        if container.in_flight.is_some() {
+            return Step::Busy;
+        }
+        let initial = live_update.initial_sync.is_some() && !container.initial;
+        let files = self.files_for(&candidate.image, &candidate.built, container.synced, up_to);
+        if files.is_empty() && !initial {
+            return Step::UpToDate;
+        }
+        if is_terminated(&candidate.pod, &candidate.container) {
+            return Step::Terminated;
+        }
+        let mapped = map_paths(live_update, &files, |_| false);
+        if let Some(stop) = mapped.stop() {
+            return Step::Rebuild(stop.to_string());
+        }
+        match &candidate.container.state {
+            ContainerState::Waiting { reason, .. } if reason == "CrashLoopBackOff" && !files.is_empty() => {
+                return Step::Rebuild(format!("{} is in CrashLoopBackOff", candidate.container.name));
+            }
+            ContainerState::Waiting { .. } | ContainerState::Terminated { .. } => return Step::Busy,
+            ContainerState::Running { .. } => {}
+        }
+        let Some(key) = key else { return Step::Busy };
+        let work = self.state.start_work(Work::Live { resource: resource.name.clone(), container: key.clone() });
+        let started = self.now;
+        let consumed = self.state.resources.get(&resource.name).map(|state| state.consumed).unwrap_or_default();
+        let news = container.synced.max(consumed);
+        let replay = !initial && self.files_for(&candidate.image, &candidate.built, news, up_to).is_empty();
+        let Some(state) = self.state.resources.get_mut(&resource.name) else { return Step::Busy };
+        let flight = LiveInFlight { work, up_to, started, files: files.len(), initial, replay };
+        let container = state.live.entry(key.clone()).or_default();
+        container.in_flight = Some(flight);
+        self.effects.push(Effect::LiveUpdate {
+            work,
+            resource: resource.name.clone(),
+            container: key,
+            image: Arc::clone(&candidate.image),
+            copies: mapped.paths,
+            initial,
+            runs: mapped.runs,
+        });
+        Step::Busy
+    }
+
+    /// The running containers that live update may go into, so that connections can be opened before they are needed.
+    pub fn live_containers(&self) -> Vec<ContainerKey> {
+        let Some(project) = &self.state.project else { return Vec::new() };
+        let mut keys = Vec::new();
+        for (name, resource) in &project.resources {
+            let (Target::Kubernetes(target), Some(state)) = (&resource.target, self.state.resources.get(name)) else {
+                continue;
+            };
+            for candidate in self.live_candidates(project, target, state) {
+                if matches!(candidate.container.state, ContainerState::Running { .. }) {
+                    keys.extend(container_key(&candidate.pod, &candidate.container));
+                }
+            }
+        }
+        keys
+    }
+
+    /// Whether every running container of a resource holds all files that it should (the second half of "up to date").
+    pub(super) fn containers_are_behind(&self, resource: &Resource) -> bool {
+        let (Some(project), Target::Kubernetes(target)) = (&self.state.project, &resource.target) else { return false };
+        let Some(state) = self.state.resources.get(&resource.name) else { return false };
+        self.live_candidates(project, target, state).iter().any(|candidate| {
+            if !matches!(candidate.container.state, ContainerState::Running { .. }) {
+                return false;
+            }
+            let key = container_key(&candidate.pod, &candidate.container);
+            let container = key.and_then(|key| state.live.get(&key)).cloned().unwrap_or_default();
+            container.in_flight.is_some()
+                || !self.files_for(&candidate.image, &candidate.built, container.synced, state.live_up_to).is_empty()
+        })
+    }
+
+    /// Says of resources whose changes are live update's why nothing else happens.
+    pub(super) fn hold_live(&mut self) {
+        let Some(project) = self.state.project.clone() else { return };
+        for (name, resource) in &project.resources {
+            let Some(state) = self.state.resources.get(name) else { continue };
+            if self.holds.contains_key(name) || state.update.is_some() || !state.enabled || !state.started_once {
+                continue;
+            }
+            if state.live.values().any(|container| container.in_flight.is_some()) {
+                self.holds.insert(name.clone(), Hold::LiveUpdating);
+            } else if resource.trigger_mode == TriggerMode::Auto
+                && self.has_pending_files(resource)
+                && self.is_live_updatable_now(resource)
+            {
+                let hold = if self.cluster_is_away() { Hold::WaitingForCluster } else { Hold::WaitingForDeploy };
+                self.holds.insert(name.clone(), hold);
+            }
+        }
+    }
+}
+
+enum Step {
+    UpToDate,
+    /// Being updated, or not running yet.
+    Busy,
+    Terminated,
+    Rebuild(String),
+}
+
+fn live_images<'a>(project: &'a Project, target: &'a KubernetesTarget) -> impl Iterator<Item = &'a Arc<Image>> {
+    target
+        .deployed_images
+        .iter()
+        .filter_map(|name: &ImageName| project.images.get(name))
+        .filter(|image| image.live_update.is_some())
+}
+
+fn is_terminated(pod: &Pod, container: &Container) -> bool {
+    matches!(pod.phase, PodPhase::Succeeded | PodPhase::Failed)
+        || (matches!(container.state, ContainerState::Terminated { .. }) && pod.phase != PodPhase::Running)
+}
+
+/// The key of the container's running instance.
+fn container_key(pod: &Pod, container: &Container) -> Option<ContainerKey> {
+    Some(ContainerKey {
+        pod_uid: pod.uid.clone(),
+        id: container.id.clone()?,
+        namespace: pod.namespace.clone(),
+        pod: pod.name.clone(),
+        container: container.name.clone(),
+    })
+}

@@ -1,0 +1,41 @@
+//! What is true and what to do next: a pure, synchronous state machine. Events and commands in, effects and
+//! snapshots out. It never reads a clock, spawns or awaits.
+
+mod engine;
+mod event;
+mod command;
+mod effect;
+mod state;
+mod change_log;
+mod record;
+mod results;
+mod reload;
+mod plan;
+mod updates;
+mod serve;
+mod live;
+mod runtime;
+mod ci;
+mod hold;
+mod view;
+mod snapshot;
+mod status;
+mod verdict;
+
+pub use change_log::{ChangeLog, Sequence};
+pub use command::{Command, Selection};
+pub use effect::{ContainerKey, Effect, Step};
+pub use engine::{Engine, EngineOptions, Mode};
+pub use event::{
+    BuiltImage, ConfigOutcome, DeployedObject, Deployment, Event, LiveError, WorkError, WorkId, WorkResult,
+};
+pub use hold::Hold;
+pub use snapshot::{
+    ConfigSnapshot, ConfigState, Connection, ForwardSnapshot, ForwardState, PodSnapshot, ResourceSnapshot,
+    SessionPhase, Snapshot, UpdateInProgress, UpdateOutcome, UpdateRecord,
+};
+pub use status::{ResourceKind, RuntimeStatus, SessionTime, UpdateKind, UpdateReason, UpdateStatus};
+pub use verdict::Verdict;
+
+#[cfg(test)]
+mod tests;

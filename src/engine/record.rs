@@ -1,0 +1,279 @@
+//! Event to facts: writes down what happened. What to do about it is decided by the plan.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::change_log::Sequence;
+use super::command::{Command, Selection};
+use super::effect::Effect;
+use super::engine::Engine;
+use super::event::{Event, WorkId};
+use super::snapshot::Connection;
+use super::state::{JobEnd, Work};
+use crate::logs::Level;
+use crate::project::{ResourceName, Target, TriggerMode, WatchedTree, map_paths};
+
+/// A build that newer saves have made stale this often in a row runs to its end, so that somebody who saves all the
+/// time gets a result at all.
+const MAX_STALE_CANCELS: u32 = 3;
+
+impl Engine {
+    pub(super) fn record(&mut self, event: Event) {
+        match event {
+            Event::Command(command) => self.record_command(command),
+            Event::FilesChanged(paths) => self.record_files(&paths),
+            Event::Progressed { work, step } => self.record_progress(work, step),
+            Event::Finished { work, result } => self.record_finished(work, result),
+            Event::ServeStarted { work, pid } => self.record_serve_started(work, pid),
+            Event::ProbeChanged { work, ready } => self.record_probe(work, ready),
+            Event::PodsListed { namespace, pods } => {
+                self.state.pods.retain(|_, pod| pod.namespace != namespace);
+                self.state.pods.extend(pods.into_iter().map(|pod| (pod.uid.clone(), Arc::new(pod))));
+                self.refresh_all_runtimes();
+            }
+            Event::PodChanged(pod) => {
+                let pod = Arc::new(*pod);
+                self.state.pods.insert(pod.uid.clone(), Arc::clone(&pod));
+                self.refresh_runtimes_of(&pod);
+            }
+            Event::PodDeleted(uid) => {
+                if let Some(pod) = self.state.pods.remove(&uid) {
+                    self.refresh_runtimes_of(&pod);
+                }
+            }
+            Event::JobFinished { uid, succeeded, message } => {
+                self.state.finished_jobs.insert(uid.clone(), JobEnd { succeeded, message });
+                if let Some(name) = self.state.owners.get(&uid).cloned() {
+                    self.refresh_runtime(&name);
+                }
+            }
+            Event::ForwardChanged { resource, index, local, state } => {
+                if let Some(forward) =
+                    self.state.resources.get_mut(&resource).and_then(|resource| resource.forwards.get_mut(index))
+                {
+                    forward.state = state;
+                    if local != 0 {
+                        forward.url = forward.url.replacen(&format!(":{}/", forward.local), &format!(":{local}/"), 1);
+                        forward.local = local;
+                    }
+                }
+            }
+            Event::DockerChanged(connection) => {
+                self.log_connection("the Docker engine", self.state.docker.clone(), &connection);
+                self.state.docker_lost_since = lost_since(&connection, self.state.docker_lost_since, self.now);
+                self.state.docker_seen |= connection == Connection::Ok;
+                self.state.docker = Some(connection);
+            }
+            Event::ClusterChanged(connection) => {
+                self.log_connection("the cluster", self.state.cluster.clone(), &connection);
+                if matches!(connection, Connection::Lost(_)) && !self.cluster_is_away() {
+                    self.cancel_transfers();
+                }
+                self.state.cluster_lost_since = lost_since(&connection, self.state.cluster_lost_since, self.now);
+                self.state.cluster_seen |= connection == Connection::Ok;
+                self.state.cluster = Some(connection);
+            }
+            Event::Woken => {}
+        }
+    }
+
+    /// Says when an outside system goes away and when it is back.
+    fn log_connection(&mut self, system: &str, before: Option<Connection>, now: &Connection) {
+        match (before, now) {
+            (Some(Connection::Lost(_)), Connection::Ok) => {
+                self.log(None, Level::Info, &format!("{system} answers again"));
+            }
+            (Some(Connection::Lost(_)), Connection::Lost(_)) => {}
+            (_, Connection::Lost(reason)) => {
+                let text = format!("{system} does not answer, and what needs it waits: {reason}");
+                self.log(None, Level::Warn, &text);
+            }
+            _ => {}
+        }
+    }
+
+    /// What is on its way over a connection that is dead would wait for an answer for long; it is sent again afterwards.
+    fn cancel_transfers(&mut self) {
+        for (work, what) in &self.state.works {
+            if matches!(what, Work::Live { .. }) {
+                self.effects.push(Effect::Cancel { work: *work });
+            }
+        }
+    }
+
+    fn record_command(&mut self, command: Command) {
+        match command {
+            Command::Trigger(name) => self.record_trigger(name),
+            Command::ReloadConfig => self.state.config.pending = true,
+            Command::Restart(name) => self.record_restart(&name),
+            Command::Stop(name) => self.stop_resource(&name, "stopped by the user"),
+            Command::Enable(selection) => {
+                for name in self.select(selection) {
+                    self.enable(&name);
+                }
+            }
+            Command::Disable(selection) => {
+                for name in self.select(selection) {
+                    self.disable(&name);
+                }
+            }
+            Command::Quit => self.state.quitting = true,
+        }
+    }
+
+    fn select(&self, selection: Selection) -> Vec<ResourceName> {
+        match selection {
+            Selection::All => self.state.resources.keys().cloned().collect(),
+            Selection::Names(names) => names,
+        }
+    }
+
+    /// Reference §3.10: appended once to the queue; a manual resource with nothing but changed files is released for
+    /// live update instead.
+    fn record_trigger(&mut self, name: ResourceName) {
+        let Some(resource) = self.project().and_then(|project| project.resources.get(&name)).cloned() else { return };
+        let sequence = self.state.sequence;
+        let live = self.takes_live_updates(&resource);
+        let Some(state) = self.state.resources.get_mut(&name) else { return };
+        if !state.enabled {
+            self.log(Some(name), Level::Warn, "it is disabled, so it was not triggered");
+            return;
+        }
+        state.stopped = false;
+        let only_files = state.started_once && !state.config_dirty && state.rebuild_reason.is_none();
+        if resource.trigger_mode == TriggerMode::Manual && only_files && live && self.has_pending_files(&resource) {
+            if let Some(state) = self.state.resources.get_mut(&name) {
+                state.released = sequence;
+            }
+        } else if !self.state.trigger_queue.contains(&name) {
+            self.state.trigger_queue.push_back(name);
+        }
+    }
+
+    fn record_restart(&mut self, name: &ResourceName) {
+        let Some(resource) = self.project().and_then(|project| project.resources.get(name)).cloned() else { return };
+        match &resource.target {
+            Target::Local(local) if local.serve_cmd.is_some() => {
+                if let Some(state) = self.state.resources.get_mut(name) {
+                    state.stopped = false;
+                }
+                self.restart_serve(name);
+            }
+            Target::Local(_) => self.record_trigger(name.clone()),
+            Target::Kubernetes(_) => {
+                let what = "restarting pods";
+                let work = self.state.start_work(Work::Housekeeping { resource: Some(name.clone()), what });
+                let Some(project) = self.state.project.clone() else { return };
+                let deployed = self.state.resources.get(name).and_then(|state| state.deployed.as_ref());
+                let images = deployed
+                    .map(|deployed| deployed.images.iter().map(|(name, built)| (name.clone(), built.image.clone())))
+                    .into_iter()
+                    .flatten()
+                    .collect();
+                self.effects.push(Effect::RestartRollout { work, resource, project, images });
+            }
+        }
+    }
+
+    fn record_files(&mut self, paths: &[PathBuf]) {
+        let Some(project) = self.state.project.clone() else {
+            self.state.config.pending |= paths.iter().any(|path| covers(&self.state.config.files, path));
+            return;
+        };
+        let sequence = Sequence(self.state.sequence.0 + 1);
+        self.state.sequence = sequence;
+        for path in paths {
+            if project.global_filter.ignores(path) {
+                continue;
+            }
+            self.state.config.pending |= covers(&self.state.config.files, path);
+            for (name, image) in &project.images {
+                if covers(&image.watched, path) {
+                    let state = self.state.images.entry(name.clone()).or_default();
+                    state.changes.record(path, sequence);
+                    state.failed = None;
+                }
+            }
+            for (name, resource) in &project.resources {
+                if let Target::Local(local) = &resource.target
+                    && covers(&local.watched, path)
+                    && let Some(state) = self.state.resources.get_mut(name)
+                {
+                    state.changes.record(path, sequence);
+                }
+            }
+        }
+        self.cancel_stale_builds(sequence);
+    }
+
+    /// A running build whose input has just changed is cancelled, unless live update brings the change anyway.
+    fn cancel_stale_builds(&mut self, sequence: Sequence) {
+        let Some(project) = self.state.project.clone() else { return };
+        let mut cancels = Vec::new();
+        for (name, state) in &self.state.images {
+            let Some(building) = &state.building else { continue };
+            if building.stale || state.cancelled >= MAX_STALE_CANCELS || state.changes.latest() < sequence {
+                continue;
+            }
+            let changed = state.changes.paths_after(Sequence(sequence.0 - 1));
+            let live = project.resources.get(&building.resource).is_some_and(|resource| {
+                let Target::Kubernetes(target) = &resource.target else { return false };
+                target.deployed_images.iter().any(|deployed| {
+                    project.images.get(deployed).is_some_and(|image| {
+                        (deployed == name || image.base_images.contains(name))
+                            && image
+                                .live_update
+                                .as_ref()
+                                .is_some_and(|live| map_paths(live, &changed, |_| false).stop().is_none())
+                    })
+                })
+            });
+            if !live {
+                cancels.push((name.clone(), building.work, building.resource.clone(), changed.len()));
+            }
+        }
+        for (name, work, resource, files) in cancels {
+            if let Some(building) = self.state.images.get_mut(&name).and_then(|image| image.building.as_mut()) {
+                building.stale = true;
+            }
+            let text = format!("{} changed while {name} was being built: building again", count(files, "file"));
+            self.log(Some(resource), Level::Info, &text);
+            self.effects.push(Effect::Cancel { work });
+        }
+    }
+
+    fn record_progress(&mut self, work: WorkId, step: String) {
+        let resource = match self.state.works.get(&work) {
+            Some(Work::Image { resource, .. } | Work::Deploy(resource) | Work::Local(resource)) => resource.clone(),
+            _ => return,
+        };
+        if let Some(update) = self.state.resources.get_mut(&resource).and_then(|state| state.update.as_mut()) {
+            update.step = step;
+        }
+    }
+
+    pub(super) fn log(&mut self, resource: Option<ResourceName>, level: Level, text: &str) {
+        self.effects.push(Effect::Log { resource, level, text: text.to_owned() });
+    }
+}
+
+/// Whether a path belongs to one of these trees and is not ignored there.
+pub(super) fn covers(trees: &[WatchedTree], path: &Path) -> bool {
+    trees.iter().any(|tree| path.starts_with(&tree.root) && !tree.filter.ignores(path))
+}
+
+/// `1 file`, `2 files`.
+pub(super) fn count(number: usize, noun: &str) -> String {
+    if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
+}
+
+fn lost_since(
+    connection: &Connection,
+    before: Option<super::status::SessionTime>,
+    now: super::status::SessionTime,
+) -> Option<super::status::SessionTime> {
+    match connection {
+        Connection::Lost(_) => before.or(Some(now)),
+        Connection::NotNeeded | Connection::Connecting | Connection::Ok => None,
+    }
+}

@@ -1,0 +1,255 @@
+//! A new configuration is a diff: untouched resources are untouched (reference §3.11).
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::effect::Effect;
+use super::engine::Engine;
+use super::event::ConfigOutcome;
+use super::snapshot::{ForwardSnapshot, ForwardState};
+use super::state::{ResourceState, Work};
+use crate::diagnostic::Diagnostic;
+use crate::k8s::{Object, ObjectId};
+use crate::logs::Level;
+use crate::project::{
+    DockerBuild, Image, ImageBuild, KubernetesTarget, LocalTarget, PortForward, Project, Resource, ResourceName, Target,
+};
+
+impl Engine {
+    pub(super) fn record_config(&mut self, outcome: ConfigOutcome) {
+        self.state.config.running = None;
+        self.state.config.loads += 1;
+        self.state.config.duration = Some(outcome.duration);
+        self.state.config.files = outcome.config_files;
+        self.state.config.diagnostics = Arc::new(outcome.diagnostics);
+        self.state.config.failed = outcome.project.is_none();
+        // A failed load keeps the last good project running; what is wrong is shown until it is mended.
+        if let Some(project) = outcome.project {
+            self.adopt(&project);
+        }
+    }
+
+    pub(super) fn record_config_crash(&mut self, message: &str) {
+        self.state.config.running = None;
+        self.state.config.loads += 1;
+        self.state.config.failed = true;
+        let diagnostic = Diagnostic::error(format!("evaluating the configuration crashed: {message}"))
+            .help("this is a bug in devloop; the last good configuration stays in force");
+        self.state.config.diagnostics = Arc::new(vec![diagnostic]);
+    }
+
+    fn adopt(&mut self, project: &Arc<Project>) {
+        let old = self.state.project.replace(Arc::clone(project));
+        self.effects.push(Effect::Adopt { project: Arc::clone(project) });
+        if let Some(old) = &old {
+            for (name, resource) in &old.resources {
+                let replaced = project.resources.get(name).is_some_and(|new| same_kind(&resource.target, &new.target));
+                if !replaced {
+                    self.remove_resource(resource, project);
+                }
+            }
+        }
+        self.state.images.retain(|name, _| project.images.contains_key(name));
+        for (name, image) in &project.images {
+            let before = old.as_ref().and_then(|old| old.images.get(name));
+            let state = self.state.images.entry(name.clone()).or_default();
+            if before.is_some_and(|before| !same_build(before, image)) {
+                // Its results are dropped; what is being built now is of the old definition.
+                state.built = None;
+                state.failed = None;
+                if let Some(building) = &mut state.building {
+                    building.stale = true;
+                    self.effects.push(Effect::Cancel { work: building.work });
+                }
+            }
+        }
+        let known: BTreeSet<ResourceName> = self.state.resources.keys().cloned().collect();
+        let mut order = indexmap::IndexMap::new();
+        for (name, resource) in &project.resources {
+            let mut state = self.state.resources.swap_remove(name).unwrap_or_else(|| ResourceState {
+                enabled: resource.enabled,
+                consumed: self.state.sequence,
+                ..ResourceState::default()
+            });
+            let before = old.as_ref().and_then(|old| old.resources.get(name));
+            if known.contains(name)
+                && let Some(before) = before
+                && state.started_once
+                && changed(before, resource, old.as_deref(), project)
+            {
+                state.config_dirty = true;
+            }
+            state.forwards = forwards(resource, std::mem::take(&mut state.forwards), before);
+            order.insert(name.clone(), state);
+        }
+        self.state.resources = order;
+        self.state.trigger_queue.retain(|name| project.resources.contains_key(name));
+        self.refresh_all_runtimes();
+    }
+
+    /// Stops what runs for a resource and deletes its objects, but for those that another resource has now.
+    fn remove_resource(&mut self, resource: &Arc<Resource>, project: &Project) {
+        let name = &resource.name;
+        self.stop_resource(name, "it is no longer in the configuration");
+        self.delete_objects(resource, project, false);
+        self.state.owners.retain(|_, owner| owner != name);
+        self.state.resources.shift_remove(name);
+        self.log(Some(name.clone()), Level::Info, "removed: it is no longer in the configuration");
+    }
+
+    fn delete_objects(&mut self, resource: &Resource, project: &Project, same_name_counts_as_own: bool) {
+        let Target::Kubernetes(target) = &resource.target else { return };
+        let declared_elsewhere: Vec<ObjectId> = project
+            .resources
+            .values()
+            .filter(|other| !(same_name_counts_as_own && other.name == resource.name))
+            .filter_map(|resource| match &resource.target {
+                Target::Kubernetes(target) => Some(target),
+                Target::Local(_) => None,
+            })
+            .flat_map(|target| target.objects.iter().map(|object| object.id.clone()))
+            .collect();
+        if target.objects.iter().all(|object| declared_elsewhere.contains(&object.id)) {
+            return;
+        }
+        let what = "deleting objects";
+        let work = self.state.start_work(Work::Housekeeping { resource: Some(resource.name.clone()), what });
+        self.effects.push(Effect::DeleteObjects {
+            work,
+            project: project.name.clone(),
+            resource: resource.name.clone(),
+            declared_elsewhere,
+        });
+    }
+
+    pub(super) fn enable(&mut self, name: &ResourceName) {
+        let Some(state) = self.state.resources.get_mut(name) else { return };
+        if state.enabled {
+            return;
+        }
+        // Like a new one.
+        let forwards = std::mem::take(&mut state.forwards);
+        *state = ResourceState { enabled: true, consumed: self.state.sequence, forwards, ..ResourceState::default() };
+        self.log(Some(name.clone()), Level::Info, "enabled");
+        self.refresh_runtime(name);
+    }
+
+    pub(super) fn disable(&mut self, name: &ResourceName) {
+        if !self.state.resources.get(name).is_some_and(|state| state.enabled) {
+            return;
+        }
+        self.stop_resource(name, "disabled");
+        let Some(project) = self.state.project.clone() else { return };
+        let resource = project.resources.get(name).cloned();
+        if let Some(state) = self.state.resources.get_mut(name) {
+            let deployed = state.deployed.is_some() || state.update.is_some();
+            let serve = state.serve.clone();
+            let forwards = std::mem::take(&mut state.forwards);
+            *state = ResourceState { serve, forwards, ..ResourceState::default() };
+            self.state.owners.retain(|_, owner| owner != name);
+            if deployed && let Some(resource) = resource {
+                self.delete_objects(&resource, &project, true);
+            }
+        }
+        self.log(Some(name.clone()), Level::Info, "disabled");
+        self.refresh_runtime(name);
+    }
+}
+
+fn same_kind(old: &Target, new: &Target) -> bool {
+    matches!((old, new), (Target::Kubernetes(_), Target::Kubernetes(_)) | (Target::Local(_), Target::Local(_)))
+}
+
+/// Whether what is built or deployed for a resource is defined differently now. Places in files, watched paths, labels,
+/// links, dependencies, trigger mode and port-forwards do not count: they take effect without an update.
+fn changed(old: &Resource, new: &Resource, old_project: Option<&Project>, project: &Project) -> bool {
+    match (&old.target, &new.target) {
+        (Target::Kubernetes(before), Target::Kubernetes(after)) => {
+            !same_objects(&before.objects, &after.objects)
+                || before.images != after.images
+                || before.deployed_images != after.deployed_images
+                || images_changed(after, old_project, project)
+                || old_project.is_some_and(|old| {
+                    old.settings.default_registry != project.settings.default_registry && !after.images.is_empty()
+                })
+        }
+        (Target::Local(before), Target::Local(after)) => !same_commands(before, after),
+        (Target::Kubernetes(_), Target::Local(_)) | (Target::Local(_), Target::Kubernetes(_)) => true,
+    }
+}
+
+fn same_objects(old: &[Arc<Object>], new: &[Arc<Object>]) -> bool {
+    old.len() == new.len()
+        && old.iter().zip(new).all(|(old, new)| {
+            Arc::ptr_eq(old, new) || (old.id == new.id && old.value == new.value && old.locators == new.locators)
+        })
+}
+
+fn images_changed(target: &KubernetesTarget, old: Option<&Project>, new: &Project) -> bool {
+    let Some(old) = old else { return false };
+    target.images.iter().any(|name| match (old.images.get(name), new.images.get(name)) {
+        (Some(before), Some(after)) => !same_build(before, after) || !same_injection(before, after),
+        (None, _) | (_, None) => true,
+    })
+}
+
+fn same_injection(old: &Image, new: &Image) -> bool {
+    old.entrypoint == new.entrypoint
+        && old.container_args == new.container_args
+        && old.match_in_env_vars == new.match_in_env_vars
+        && old.exact == new.exact
+}
+
+/// Whether an image is built the same way; `cache_from` and what is merely watched do not count.
+fn same_build(old: &Image, new: &Image) -> bool {
+    old.base_images == new.base_images
+        && match (&old.build, &new.build) {
+            (ImageBuild::Docker(old), ImageBuild::Docker(new)) => {
+                let comparable = |build: &DockerBuild| DockerBuild { cache_from: Vec::new(), ..build.clone() };
+                let (mut old, new) = (comparable(old), comparable(new));
+                // Where the Dockerfile lies does not matter, only what it says.
+                old.dockerfile.path.clone_from(&new.dockerfile.path);
+                old == new
+            }
+            (ImageBuild::Custom(old), ImageBuild::Custom(new)) => {
+                old.command == new.command
+                    && old.tag == new.tag
+                    && old.push == new.push
+                    && old.outputs_image_ref_to == new.outputs_image_ref_to
+            }
+            (ImageBuild::Docker(_), ImageBuild::Custom(_)) | (ImageBuild::Custom(_), ImageBuild::Docker(_)) => false,
+        }
+}
+
+fn same_commands(old: &LocalTarget, new: &LocalTarget) -> bool {
+    old.cmd == new.cmd && old.serve_cmd == new.serve_cmd && old.readiness_probe == new.readiness_probe
+}
+
+/// Forwards that are declared as before keep their state.
+fn forwards(resource: &Resource, states: Vec<ForwardSnapshot>, before: Option<&Arc<Resource>>) -> Vec<ForwardSnapshot> {
+    let Target::Kubernetes(target) = &resource.target else { return Vec::new() };
+    let old = match before.map(|before| &before.target) {
+        Some(Target::Kubernetes(old)) => old.port_forwards.clone(),
+        Some(Target::Local(_)) | None => Vec::new(),
+    };
+    let kept: Vec<(PortForward, ForwardSnapshot)> = old.into_iter().zip(states).collect();
+    target
+        .port_forwards
+        .iter()
+        .map(|forward| {
+            kept.iter().find(|(old, _)| old == forward).map_or_else(|| pending(forward), |(_, state)| state.clone())
+        })
+        .collect()
+}
+
+fn pending(forward: &PortForward) -> ForwardSnapshot {
+    let host = forward.host.as_deref().unwrap_or("localhost");
+    let path = forward.path.trim_start_matches('/');
+    ForwardSnapshot {
+        url: format!("http://{host}:{}/{path}", forward.local),
+        local: forward.local,
+        container: forward.container,
+        name: forward.name.clone(),
+        state: ForwardState::Pending,
+    }
+}

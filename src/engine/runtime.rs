@@ -1,0 +1,144 @@
+//! What the pods and processes of a resource amount to (reference §3.8, §3.9).
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::engine::Engine;
+use super::state::{ResourceState, Runtime, ServeState};
+use super::status::RuntimeStatus;
+use crate::k8s::{Pod, PodsState, PodsStatus};
+use crate::project::{DiscoveryStrategy, KubernetesTarget, PodReadiness, Resource, ResourceName, Target};
+
+impl Engine {
+    pub(super) fn refresh_all_runtimes(&mut self) {
+        let names: Vec<ResourceName> = self.state.resources.keys().cloned().collect();
+        for name in names {
+            self.refresh_runtime(&name);
+        }
+    }
+
+    /// Refreshes the resources that a pod belongs to.
+    pub(super) fn refresh_runtimes_of(&mut self, pod: &Pod) {
+        let Some(project) = self.state.project.clone() else { return };
+        let mut names: BTreeSet<ResourceName> =
+            pod.owners.iter().chain([&pod.uid]).filter_map(|uid| self.state.owners.get(uid)).cloned().collect();
+        for (name, resource) in &project.resources {
+            if let Target::Kubernetes(target) = &resource.target
+                && matches_selectors(target, pod)
+            {
+                names.insert(name.clone());
+            }
+        }
+        for name in names {
+            self.refresh_runtime(&name);
+        }
+    }
+
+    pub(super) fn refresh_runtime(&mut self, name: &ResourceName) {
+        let Some(resource) = self.project().and_then(|project| project.resources.get(name)).cloned() else { return };
+        let Some(state) = self.state.resources.get(name) else { return };
+        let runtime = match &resource.target {
+            Target::Local(local) => local_runtime(local.serve_cmd.is_some(), state),
+            Target::Kubernetes(target) => self.kubernetes_runtime(&resource, target, state),
+        };
+        let now = self.now;
+        let Some(state) = self.state.resources.get_mut(name) else { return };
+        let ready = match (&resource.target, runtime.status) {
+            (Target::Kubernetes(target), _) if target.pod_readiness == PodReadiness::Ignore => state.deployed.is_some(),
+            (Target::Kubernetes(_), RuntimeStatus::Ok) => true,
+            // Local resources are ready by their update or their probe, see `record`.
+            _ => false,
+        };
+        state.ready_once |= ready && state.enabled;
+        state.unready_since = match runtime.status {
+            RuntimeStatus::Ok | RuntimeStatus::NotApplicable => None,
+            _ => state.unready_since.or(Some(now)),
+        };
+        state.runtime = runtime;
+        self.revision += 1;
+    }
+
+    fn kubernetes_runtime(&self, resource: &Resource, target: &KubernetesTarget, state: &ResourceState) -> Runtime {
+        let Some(deployed) = &state.deployed else {
+            let requested = state.enabled && (state.started_once || resource.auto_init);
+            let status = if requested { RuntimeStatus::Pending } else { RuntimeStatus::None };
+            return Runtime { status, ..Runtime::default() };
+        };
+        let mine: Vec<Arc<Pod>> = self
+            .state
+            .pods
+            .values()
+            .filter(|pod| {
+                let owned = target.discovery == DiscoveryStrategy::Default
+                    && pod
+                        .owners
+                        .iter()
+                        .chain([&pod.uid])
+                        .any(|uid| self.state.owners.get(uid).is_some_and(|owner| *owner == resource.name));
+                owned || matches_selectors(target, pod)
+            })
+            .cloned()
+            .collect();
+        let current = crate::k8s::current_pods(&mine, &deployed.template_hashes);
+        let pods = current.iter().map(|pod| pod.uid.clone()).collect();
+        let job = deployed.objects.iter().find_map(|object| {
+            let end = self.state.finished_jobs.get(&object.uid);
+            if object.job_complete {
+                Some((true, String::new()))
+            } else {
+                end.map(|end| (end.succeeded, end.message.clone()))
+            }
+        });
+        let (status, message) = match (target.pod_readiness, job) {
+            (PodReadiness::Ignore, _) | (_, Some((true, _))) => (RuntimeStatus::Ok, String::new()),
+            (_, Some((false, message))) => (RuntimeStatus::Error, message),
+            (readiness, None) => {
+                let PodsStatus { state, message } =
+                    crate::k8s::pods_status(&current, readiness == PodReadiness::Succeeded);
+                let status = match state {
+                    PodsState::Ok => RuntimeStatus::Ok,
+                    PodsState::Pending => RuntimeStatus::Pending,
+                    PodsState::Error => RuntimeStatus::Error,
+                };
+                (status, message)
+            }
+        };
+        let runtime = Runtime { status, message, pods };
+        if runtime.status == RuntimeStatus::Ok && self.containers_are_behind(resource) {
+            let message = "changed files are being copied into a new container".to_owned();
+            return Runtime { status: RuntimeStatus::Pending, message, ..runtime };
+        }
+        runtime
+    }
+
+    pub(super) fn has_probe(&self, name: &ResourceName) -> bool {
+        self.project()
+            .and_then(|project| project.resources.get(name))
+            .is_some_and(|resource| matches!(&resource.target, Target::Local(local) if local.readiness_probe.is_some()))
+    }
+}
+
+fn matches_selectors(target: &KubernetesTarget, pod: &Pod) -> bool {
+    target
+        .extra_pod_selectors
+        .iter()
+        .any(|selector| !selector.is_empty() && selector.iter().all(|(key, value)| pod.labels.get(key) == Some(value)))
+}
+
+fn local_runtime(serves: bool, state: &ResourceState) -> Runtime {
+    if !serves {
+        return Runtime { status: RuntimeStatus::NotApplicable, ..Runtime::default() };
+    }
+    let (status, message) = match &state.serve {
+        ServeState::Running { ready: true, .. } => (RuntimeStatus::Ok, String::new()),
+        ServeState::Running { pid: None, .. } => (RuntimeStatus::Pending, "being started".to_owned()),
+        ServeState::Running { .. } => (RuntimeStatus::Pending, "its readiness probe has not succeeded yet".to_owned()),
+        ServeState::Stopping { restart: true, .. } => (RuntimeStatus::Pending, "being restarted".to_owned()),
+        ServeState::Stopping { restart: false, .. } => (RuntimeStatus::Pending, "being stopped".to_owned()),
+        ServeState::Exited { message } => (RuntimeStatus::Error, message.clone()),
+        ServeState::Idle if state.stopped => (RuntimeStatus::None, "stopped".to_owned()),
+        ServeState::Idle if state.started_once => (RuntimeStatus::Pending, String::new()),
+        ServeState::Idle => (RuntimeStatus::None, String::new()),
+    };
+    Runtime { status, message, ..Runtime::default() }
+}

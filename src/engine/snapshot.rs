@@ -1,0 +1,227 @@
+//! An immutable picture of a session, for the UIs.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+
+use super::hold::Hold;
+use super::status::{ResourceKind, RuntimeStatus, SessionTime, UpdateKind, UpdateReason, UpdateStatus};
+use super::verdict::Verdict;
+use crate::diagnostic::Diagnostic;
+use crate::project::{ImageName, Link, ProjectName, ResourceName, TriggerMode};
+
+/// An immutable picture of a session.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Snapshot {
+    /// The project; `None` before the first successful load.
+    pub project: Option<ProjectName>,
+    /// The entry file.
+    pub entry_file: PathBuf,
+    /// The Kubernetes context in use; `None` without one.
+    pub context: Option<String>,
+    /// The default namespace in use.
+    pub namespace: Option<String>,
+    /// When the session started.
+    pub started: DateTime<Utc>,
+    /// When this picture was taken.
+    pub now: SessionTime,
+    /// The configuration.
+    pub config: ConfigSnapshot,
+    /// The Docker engine.
+    pub docker: Connection,
+    /// The cluster.
+    pub cluster: Connection,
+    /// Resources in the order of the project.
+    pub resources: Vec<ResourceSnapshot>,
+    /// Whether the session runs or ends.
+    pub phase: SessionPhase,
+    /// How a CI run ended; always `None` in `up`.
+    pub verdict: Option<Verdict>,
+}
+
+/// How the configuration stands.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ConfigSnapshot {
+    /// Loading, loaded or failed.
+    pub state: ConfigState,
+    /// Errors and warnings of the newest load. With errors, the last good project keeps running.
+    pub diagnostics: Arc<Vec<Diagnostic>>,
+    /// How often it has been loaded.
+    pub loads: u64,
+    /// How long the newest load took.
+    pub duration: Option<Duration>,
+}
+
+/// Loading, loaded or failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ConfigState {
+    /// Being loaded.
+    Loading,
+    /// The newest load succeeded.
+    Loaded,
+    /// The newest load failed.
+    Failed,
+}
+
+/// How a connection to an outside system stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Connection {
+    /// Not needed by this project.
+    NotNeeded,
+    /// Being made.
+    Connecting,
+    /// There.
+    Ok,
+    /// Lost or refused; devloop keeps trying.
+    Lost(String),
+}
+
+/// Whether a session runs or ends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SessionPhase {
+    /// It runs.
+    Running,
+    /// It ends: what is still being stopped.
+    Stopping {
+        /// For people: processes, builds …
+        remaining: Vec<String>,
+    },
+    /// It has ended.
+    Stopped,
+}
+
+/// One row.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ResourceSnapshot {
+    /// Name.
+    pub name: ResourceName,
+    /// Kubernetes or local.
+    pub kind: ResourceKind,
+    /// Labels, sorted.
+    pub labels: Vec<String>,
+    /// Disabled resources show both statuses as `None`.
+    pub enabled: bool,
+    /// Trigger mode.
+    pub trigger_mode: TriggerMode,
+    /// How the newest update stands.
+    pub update: UpdateStatus,
+    /// How what runs stands.
+    pub runtime: RuntimeStatus,
+    /// One line that says why the runtime status is what it is, for example
+    /// "ImagePullBackOff: web:1 not found"; empty when there is nothing to say.
+    pub runtime_message: String,
+    /// Why it waits, when it does.
+    pub hold: Option<Hold>,
+    /// Files that changed and have not been dealt with, at most a handful.
+    pub pending_files: Vec<PathBuf>,
+    /// How many files changed and have not been dealt with.
+    pub pending_file_count: usize,
+    /// Why the next or current update is done.
+    pub reasons: Vec<UpdateReason>,
+    /// The update that runs.
+    pub current: Option<UpdateInProgress>,
+    /// Newest first, at most a few.
+    pub history: Vec<UpdateRecord>,
+    /// The pod that stands for the resource.
+    pub pod: Option<PodSnapshot>,
+    /// How many pods of the current generation there are, and how many are ready.
+    pub pods: usize,
+    /// See `pods`.
+    pub ready_pods: usize,
+    /// The serve process' pid.
+    pub pid: Option<u32>,
+    /// Port-forwards.
+    pub forwards: Vec<ForwardSnapshot>,
+    /// Links.
+    pub links: Vec<Link>,
+    /// What it depends on.
+    pub resource_deps: Vec<ResourceName>,
+    /// Images that are built for it.
+    pub images: Vec<ImageName>,
+}
+
+/// The update that runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UpdateInProgress {
+    /// Since when.
+    pub started: SessionTime,
+    /// Why.
+    pub reasons: Vec<UpdateReason>,
+    /// What is being done, for example "building web".
+    pub step: String,
+}
+
+/// How an update ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum UpdateOutcome {
+    /// It succeeded.
+    Ok,
+    /// It failed, with the reason.
+    Failed(String),
+    /// It was cancelled, with the reason.
+    Cancelled(String),
+}
+
+/// An update that has ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UpdateRecord {
+    /// When it started.
+    pub started: SessionTime,
+    /// When it ended.
+    pub finished: SessionTime,
+    /// Full or live.
+    pub kind: UpdateKind,
+    /// Why it was done.
+    pub reasons: Vec<UpdateReason>,
+    /// How it ended.
+    pub outcome: UpdateOutcome,
+    /// Why no live update was possible, when there might have been one.
+    pub rebuild_reason: Option<String>,
+    /// Changed files that it dealt with.
+    pub files: usize,
+}
+
+/// The pod that stands for a resource.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PodSnapshot {
+    /// Name.
+    pub name: String,
+    /// Namespace.
+    pub namespace: String,
+    /// When it was created.
+    pub created: DateTime<Utc>,
+    /// One or two words as `kubectl get pods` shows them: `Running`, `CrashLoopBackOff` …
+    pub status: String,
+    /// Restarts of all its containers.
+    pub restarts: u32,
+    /// All containers are ready.
+    pub ready: bool,
+}
+
+/// A port-forward.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ForwardSnapshot {
+    /// Where it listens, for people and browsers: `http://localhost:8080/`.
+    pub url: String,
+    /// Local port; 0 while it is not known.
+    pub local: u16,
+    /// Container port; 0 = picked by the pod.
+    pub container: u16,
+    /// Name; may be empty.
+    pub name: String,
+    /// How it stands.
+    pub state: ForwardState,
+}
+
+/// How a port-forward stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ForwardState {
+    /// Not opened yet.
+    Pending,
+    /// It listens.
+    Listening,
+    /// The port cannot be opened, and why: who holds it.
+    Failed(String),
+}

@@ -1,0 +1,27 @@
+//! devloop: edit, build, deploy and see. The library behind the `devloop` binary.
+//!
+//! The code map, in reading order (`docs/architecture.md` draws it):
+//!
+//! * [`diagnostic`], [`yaml`], [`k8s`], [`project`]: plain data and pure functions over the user's files.
+//! * [`devfile`]: Starlark text to a [`project::Project`].
+//! * [`engine`]: what is true and what to do next; pure and synchronous.
+//! * [`logs`]: the bounded log store.
+//! * [`docker`], [`cluster`], [`process`], [`watch`]: one folder per outside system.
+//! * [`run`]: the imperative shell that joins engine and edges.
+//! * [`ui`]: readers of snapshots: the dashboard and the headless printer.
+//! * [`cli`]: arguments, exit codes, and the only place that prints errors.
+
+pub mod cli;
+pub mod cluster;
+pub mod devfile;
+pub mod diagnostic;
+pub mod docker;
+pub mod engine;
+pub mod k8s;
+pub mod logs;
+pub mod process;
+pub mod project;
+pub mod run;
+pub mod ui;
+pub mod watch;
+pub mod yaml;

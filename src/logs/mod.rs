@@ -1,0 +1,17 @@
+//! The log store: one writer side that every edge can clone a [`LogSink`] from, many readers, bounded memory.
+//!
+//! What is stored can be shown on any terminal: control sequences are dropped and secrets are masked when a line
+//! is written. The engine never sees a log line (`docs/decisions/0002-logs-beside-the-engine.md`).
+
+mod filter;
+mod line;
+mod masker;
+mod reader;
+mod sanitize;
+mod store;
+
+pub use filter::{LogFilter, Producer};
+pub use line::{Level, LogLine, LogSource};
+pub use reader::LogReader;
+pub use sanitize::strip_colors;
+pub use store::{LogSink, LogStore};

@@ -1,0 +1,26 @@
+//! Commands on this machine: started, read, probed and ended so that nothing of them survives devloop.
+//!
+//! ```text
+//! devloop ──control socket──▶ supervisor (devloop re-executed) ──▶ command ──▶ its children …
+//!    ▲                            │ child subreaper: everything below it ends with it
+//!    └────────── one pipe for both output streams ◀───────────────────┘
+//! ```
+//!
+//! `docs/decisions/0007-supervised-processes.md` tells why there is a process in between.
+
+mod environment;
+mod handle;
+mod http_probe;
+mod launch;
+mod message;
+mod output;
+mod probes;
+mod process_error;
+mod process_tree;
+mod supervisor;
+
+pub use environment::{SessionEnvironment, session_environment};
+pub use handle::{ServeHandle, Supervisor};
+pub use probes::probe;
+pub use process_error::ProcessError;
+pub use supervisor::{SUPERVISE, supervise};

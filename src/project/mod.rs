@@ -1,0 +1,29 @@
+//! What the user declared: plain data, no I/O.
+
+mod command_line;
+mod dockerfile;
+mod ignore;
+mod image;
+mod image_reference;
+mod live_update;
+mod live_update_map;
+mod name;
+mod port;
+mod probe;
+mod project;
+mod resource;
+mod settings;
+
+pub use command_line::CommandLine;
+pub use dockerfile::{DockerfileReference, image_references, rewrite as rewrite_dockerfile};
+pub use ignore::{IgnorePattern, PathFilter, PatternError, PatternProblem, PatternSet, WatchedTree, parse_ignore_file};
+pub use image::{CustomBuild, DockerBuild, Dockerfile, Image, ImageBuild, Push};
+pub use image_reference::{ImageReference, ParseReferenceError};
+pub use live_update::{LiveUpdate, Run, Sync};
+pub use live_update_map::{LiveUpdateStop, MappedChanges, MappedPath, map_paths};
+pub use name::{ImageName, ProjectName, ResourceName};
+pub use port::{Link, PortForward};
+pub use probe::{Probe, ProbeAction};
+pub use project::{Project, SecretValue};
+pub use resource::{DiscoveryStrategy, KubernetesTarget, LocalTarget, PodReadiness, Resource, Target, TriggerMode};
+pub use settings::{CiSettings, Registry, Settings};

@@ -1,0 +1,107 @@
+//! A resource: what is shown as one row, and built and deployed together.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::command_line::CommandLine;
+use super::ignore::WatchedTree;
+use super::name::{ImageName, ResourceName};
+use super::port::{Link, PortForward};
+use super::probe::Probe;
+use crate::diagnostic::{Span, Spanned};
+use crate::k8s::Object;
+
+/// When changes are acted on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum TriggerMode {
+    /// At once.
+    Auto,
+    /// When the user says so.
+    Manual,
+}
+
+/// What it takes for the pods of a resource to count as ready (reference §3.3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum PodReadiness {
+    /// Pods run and all containers are ready.
+    Wait,
+    /// Pods are not looked at.
+    Ignore,
+    /// The pod has succeeded.
+    Succeeded,
+}
+
+/// How pods are found (reference §3.8).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum DiscoveryStrategy {
+    /// By owner references and extra selectors.
+    Default,
+    /// By extra selectors only.
+    SelectorsOnly,
+}
+
+/// A resource.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Resource {
+    /// Its name.
+    pub name: ResourceName,
+    /// The call that declared it.
+    pub origin: Span,
+    /// What it consists of.
+    pub target: Target,
+    /// Must have been ready once before the first update of this one.
+    pub resource_deps: Vec<Spanned<ResourceName>>,
+    /// When changes are acted on.
+    pub trigger_mode: TriggerMode,
+    /// Whether the first update happens by itself.
+    pub auto_init: bool,
+    /// For grouping on the screen.
+    pub labels: BTreeSet<String>,
+    /// Shown links.
+    pub links: Vec<Link>,
+    /// Whether it is part of the selection (reference §2.9).
+    pub enabled: bool,
+}
+
+/// What a resource consists of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// Kubernetes objects.
+    Kubernetes(Box<KubernetesTarget>),
+    /// Commands on this machine.
+    Local(Box<LocalTarget>),
+}
+
+/// Kubernetes objects that are deployed together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KubernetesTarget {
+    /// In the order of their declaration.
+    pub objects: Vec<Arc<Object>>,
+    /// Images to build, bases first.
+    pub images: Vec<ImageName>,
+    /// Those of `images` that the objects refer to.
+    pub deployed_images: Vec<ImageName>,
+    /// When it counts as ready.
+    pub pod_readiness: PodReadiness,
+    /// Port-forwards.
+    pub port_forwards: Vec<PortForward>,
+    /// Pods that match any of these belong to it too.
+    pub extra_pod_selectors: Vec<BTreeMap<String, String>>,
+    /// How pods are found.
+    pub discovery: DiscoveryStrategy,
+}
+
+/// Commands on this machine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LocalTarget {
+    /// Runs to completion at each update.
+    pub cmd: Option<CommandLine>,
+    /// Keeps running.
+    pub serve_cmd: Option<CommandLine>,
+    /// A change of these causes an update.
+    pub watched: Vec<WatchedTree>,
+    /// Whether `cmd` may run beside other updates.
+    pub allow_parallel: bool,
+    /// Of `serve_cmd`.
+    pub readiness_probe: Option<Probe>,
+}

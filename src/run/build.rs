@@ -1,0 +1,217 @@
+//! Effect `BuildImage`: builds an image and brings it to where the cluster finds it (reference §3.5).
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use tokio_util::sync::CancellationToken;
+
+use super::edges::{Edges, SharedEdges, engine_failure};
+use crate::cluster::platform;
+use crate::docker::{
+    BuildError, BuildRequest, CustomBuildError, CustomBuildRequest, Engine, ImageNames, LoadError, PushError,
+    image_names, shares_images,
+};
+use crate::engine::{BuiltImage, Step, WorkError, WorkResult};
+use crate::logs::LogSink;
+use crate::project::{
+    CommandLine, CustomBuild, DockerBuild, Image, ImageBuild, ImageName, ImageReference, Registry, ResourceName,
+    image_references as dockerfile_image_references, rewrite_dockerfile,
+};
+
+/// Output of a step is indented under its heading (reference §3.5).
+const OUTPUT_INDENT: &str = "     ";
+
+/// What is to be built.
+pub(super) struct Request {
+    pub(super) resource: ResourceName,
+    pub(super) image: Arc<Image>,
+    pub(super) bases: BTreeMap<ImageName, BuiltImage>,
+    pub(super) deployed: bool,
+    /// Builds are cached by content, so a forced one differs only for custom builds, which always run.
+    pub(super) force: bool,
+    pub(super) step: Step,
+}
+
+pub(super) async fn build(edges: SharedEdges, request: Request, cancel: CancellationToken) -> WorkResult {
+    WorkResult::Image(build_image(&edges, &request, &cancel).await)
+}
+
+async fn build_image(edges: &Edges, request: &Request, cancel: &CancellationToken) -> Result<BuiltImage, WorkError> {
+    let log = edges.build_log(&request.resource);
+    match &request.image.build {
+        ImageBuild::Docker(build) => {
+            log.info(format!("{} — Building Dockerfile: [{}]", request.step, request.image.name));
+            docker_build(edges, request, build, &log, cancel).await
+        }
+        ImageBuild::Custom(build) if build.is_live_update_only() => {
+            Ok(BuiltImage { local_ref: String::new(), cluster_ref: String::new(), inject: false })
+        }
+        ImageBuild::Custom(build) => {
+            log.info(format!("{} — Building Custom Build: [{}]", request.step, request.image.name));
+            custom_build(edges, request, build, &log, cancel).await
+        }
+    }
+}
+
+async fn docker_build(
+    edges: &Edges,
+    request: &Request,
+    build: &DockerBuild,
+    log: &LogSink,
+    cancel: &CancellationToken,
+) -> Result<BuiltImage, WorkError> {
+    let engine = edges.docker().await?;
+    let platform = match build.platform.as_str() {
+        "" => platform(edges.nodes(log, cancel).await).unwrap_or_default(),
+        platform => platform.to_owned(),
+    };
+    let text = with_built_bases(build, &request.bases);
+    let _ = request.force;
+    let output = log.with_prefix(OUTPUT_INDENT);
+    let request_to_engine = BuildRequest::new(build, text, platform);
+    let built = engine.build(&request_to_engine, &output, cancel).await.map_err(build_failure)?;
+    let registry = registry(edges, request.deployed, log, cancel).await?;
+    let names = names(&request.image.reference, &built.content_tag(), registry.as_ref())?;
+    engine.tag(&built, &names.local).await.map_err(engine_failure)?;
+    if request.deployed {
+        hand_over(edges, &engine, &names, registry.as_ref(), request.step.next(), log, cancel).await?;
+    }
+    Ok(built_image(&names, request.deployed))
+}
+
+/// The Dockerfile's text with the images of ours that it builds upon in their built form.
+fn with_built_bases(build: &DockerBuild, bases: &BTreeMap<ImageName, BuiltImage>) -> String {
+    let text = &build.dockerfile.contents;
+    let bases: Vec<(ImageReference, &str)> = bases
+        .iter()
+        .filter(|(_, built)| built.inject)
+        .filter_map(|(name, built)| Some((ImageReference::parse(name.as_str()).ok()?, built.local_ref.as_str())))
+        .collect();
+    let references = dockerfile_image_references(text, &build.build_args);
+    let replacements = references.iter().filter_map(|reference| {
+        let meant = |base: &ImageReference| {
+            base.same_repository(&reference.parsed) && (base.tag.is_none() || base.tag == reference.parsed.tag)
+        };
+        bases.iter().find(|(base, _)| meant(base)).map(|(_, built)| (reference, *built))
+    });
+    rewrite_dockerfile(text, replacements)
+}
+
+async fn custom_build(
+    edges: &Edges,
+    request: &Request,
+    build: &CustomBuild,
+    log: &LogSink,
+    cancel: &CancellationToken,
+) -> Result<BuiltImage, WorkError> {
+    let registry = registry(edges, request.deployed, log, cancel).await?;
+    let engine = edges.docker().await?;
+    let custom = CustomBuildRequest {
+        image: request.image.reference.clone(),
+        build: build.clone(),
+        registry: registry.clone(),
+        base_images: request
+            .bases
+            .iter()
+            .filter_map(|(name, built)| Some((ImageReference::parse(&built.local_ref).ok()?, name.to_string())))
+            .collect(),
+        engine_is_shared: shares_images(engine.info(), nodes(edges, log, cancel).await),
+    };
+    let environment = edges.command_environment();
+    let run = |command: CommandLine| async move {
+        log.info(format!("Running cmd: {command}"));
+        edges.supervisor.run_to_end(&command, &environment, log, cancel).await
+    };
+    let built = engine.custom_build(&custom, cancel, run).await.map_err(custom_failure)?;
+    if request.deployed && built.to_be_pushed {
+        hand_over(edges, &engine, &built.names, registry.as_ref(), request.step.next(), log, cancel).await?;
+    }
+    Ok(built_image(&built.names, request.deployed))
+}
+
+/// Name and container runtime of each node.
+async fn nodes<'e>(
+    edges: &'e Edges,
+    log: &LogSink,
+    cancel: &CancellationToken,
+) -> impl Iterator<Item = (&'e str, &'e str)> {
+    let nodes = edges.nodes(log, cancel).await;
+    nodes.iter().map(|node| (node.name.as_str(), node.container_runtime.as_str()))
+}
+
+/// Brings an image from the engine to where the cluster finds it.
+async fn hand_over(
+    edges: &Edges,
+    engine: &Engine,
+    names: &ImageNames,
+    registry: Option<&Registry>,
+    step: Step,
+    log: &LogSink,
+    cancel: &CancellationToken,
+) -> Result<(), WorkError> {
+    let cluster = edges.cluster().await?;
+    let context = cluster.context();
+    log.info(format!("{step} — Pushing {}", names.local));
+    let indented = log.with_prefix(OUTPUT_INDENT);
+    if shares_images(engine.info(), nodes(edges, log, cancel).await) {
+        indented.info("skipped: the cluster uses this engine");
+        return Ok(());
+    }
+    // Without a registry, kind's nodes take images over the engine; elsewhere the image's own registry has to do.
+    if let (None, Some(name)) = (registry, context.cluster_name.strip_prefix("kind-")) {
+        let references = [names.local.clone()];
+        return engine.load_into_kind(name, &references, &indented, cancel).await.map_err(load_failure);
+    }
+    match engine.push(&names.local, &indented, cancel).await {
+        Ok(_) => Ok(()),
+        Err(PushError::Engine(error)) => Err(engine_failure(error)),
+        Err(error) => Err(WorkError::Failed(error.to_string())),
+    }
+}
+
+async fn registry(
+    edges: &Edges,
+    deployed: bool,
+    log: &LogSink,
+    cancel: &CancellationToken,
+) -> Result<Option<Registry>, WorkError> {
+    if !deployed {
+        return Ok(None);
+    }
+    edges.registry(log, cancel).await
+}
+
+fn names(reference: &ImageReference, tag: &str, registry: Option<&Registry>) -> Result<ImageNames, WorkError> {
+    image_names(reference, tag, registry).map_err(|error| WorkError::Failed(error.to_string()))
+}
+
+fn built_image(names: &ImageNames, deployed: bool) -> BuiltImage {
+    BuiltImage {
+        local_ref: names.local.to_string(),
+        cluster_ref: if deployed { names.in_cluster.to_string() } else { String::new() },
+        inject: true,
+    }
+}
+
+fn build_failure(error: BuildError) -> WorkError {
+    match error {
+        BuildError::Cancelled => WorkError::Cancelled,
+        error @ BuildError::EngineLost(_) => WorkError::Lost(error.to_string()),
+        error => WorkError::Failed(error.to_string()),
+    }
+}
+
+fn custom_failure(error: CustomBuildError) -> WorkError {
+    match error {
+        CustomBuildError::Cancelled => WorkError::Cancelled,
+        CustomBuildError::Engine(error) => engine_failure(error),
+        error => WorkError::Failed(error.to_string()),
+    }
+}
+
+fn load_failure(error: LoadError) -> WorkError {
+    match error {
+        LoadError::Engine(error) => engine_failure(error),
+        error => WorkError::Failed(error.to_string()),
+    }
+}

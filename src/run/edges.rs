@@ -1,0 +1,187 @@
+//! What the tasks of a session share: the connections to the outside systems, made when they are first needed.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::OnceCell;
+use tokio_util::sync::CancellationToken;
+
+use super::session::SessionOptions;
+use crate::cluster::{Cluster, Inventory, Node, Patience, RegistryChoice, discover_registry};
+use crate::devfile::EnvironmentOverlay;
+use crate::docker;
+use crate::engine::WorkError;
+use crate::logs::{LogSink, LogSource, LogStore};
+use crate::process::{SessionEnvironment, Supervisor, session_environment};
+use crate::project::{ProjectName, Registry, ResourceName};
+
+/// How long the API server may take to answer before a piece of work is handed back.
+pub(super) const CLUSTER_PATIENCE: Duration = Duration::from_secs(20);
+
+/// What the tasks of a session share.
+#[derive(Debug)]
+pub(super) struct Edges {
+    pub(super) options: SessionOptions,
+    pub(super) logs: LogStore,
+    pub(super) supervisor: Supervisor,
+    docker: tokio::sync::Mutex<Option<docker::Engine>>,
+    cluster: OnceCell<Cluster>,
+    nodes: OnceCell<Vec<Node>>,
+    registry: OnceCell<RegistryChoice>,
+    default_registry: Mutex<Option<Registry>>,
+    inventory: tokio::sync::Mutex<Option<(ProjectName, Inventory)>>,
+    environment: Mutex<EnvironmentOverlay>,
+}
+
+impl Edges {
+    pub(super) fn new(options: SessionOptions, logs: LogStore) -> Self {
+        Self {
+            options,
+            logs,
+            supervisor: Supervisor::default(),
+            docker: tokio::sync::Mutex::new(None),
+            cluster: OnceCell::new(),
+            nodes: OnceCell::new(),
+            registry: OnceCell::new(),
+            default_registry: Mutex::default(),
+            inventory: tokio::sync::Mutex::new(None),
+            environment: Mutex::default(),
+        }
+    }
+
+    /// The log of what devloop does for a resource.
+    pub(super) fn build_log(&self, resource: &ResourceName) -> LogSink {
+        self.logs.sink(Some(resource.clone()), LogSource::Build)
+    }
+
+    /// The engine, connected to when it is first needed.
+    pub(super) async fn docker(&self) -> Result<docker::Engine, WorkError> {
+        let mut slot = self.docker.lock().await;
+        if let Some(engine) = &*slot {
+            return Ok(engine.clone());
+        }
+        let engine = docker::Engine::connect().await.map_err(|error| WorkError::Lost(error.to_string()))?;
+        *slot = Some(engine.clone());
+        Ok(engine)
+    }
+
+    /// The cluster, as the kubeconfig of the session's start names it.
+    pub(super) async fn cluster(&self) -> Result<Cluster, WorkError> {
+        let Some(context) = &self.options.context else {
+            let message = format!("no Kubernetes cluster is configured: {}", self.options.no_context);
+            return Err(WorkError::Failed(message));
+        };
+        self.cluster
+            .get_or_try_init(|| Cluster::connect(context))
+            .await
+            .cloned()
+            .map_err(|error| WorkError::Failed(error.to_string()))
+    }
+
+    /// The cluster, if a connection has been prepared.
+    pub(super) fn known_cluster(&self) -> Option<Cluster> {
+        self.cluster.get().cloned()
+    }
+
+    /// The registry that images go through: the one that the cluster advertises, which is asked for once per session, else
+    /// the project's `default_registry`.
+    pub(super) async fn registry(
+        &self,
+        log: &LogSink,
+        cancel: &CancellationToken,
+    ) -> Result<Option<Registry>, WorkError> {
+        let cluster = self.cluster().await?;
+        let nodes = self.nodes(log, cancel).await;
+        let patience = Patience::new(CLUSTER_PATIENCE, cancel, Some(log));
+        let discover = async {
+            let choice = discover_registry(&cluster, nodes, None, &patience).await?;
+            if let Some(warning) = &choice.warning {
+                log.warn(warning);
+            }
+            Ok(choice)
+        };
+        let choice = self.registry.get_or_try_init(|| discover).await.map_err(cluster_failure)?;
+        let default = || self.default_registry.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        Ok(choice.registry.clone().or_else(default))
+    }
+
+    pub(super) fn set_default_registry(&self, registry: Option<Registry>) {
+        *self.default_registry.lock().unwrap_or_else(PoisonError::into_inner) = registry;
+    }
+
+    /// The cluster's nodes; none when the user may not see them.
+    pub(super) async fn nodes(&self, log: &LogSink, cancel: &CancellationToken) -> &[Node] {
+        let Ok(cluster) = self.cluster().await else { return &[] };
+        let patience = Patience::new(CLUSTER_PATIENCE, cancel, Some(log));
+        match self.nodes.get_or_try_init(|| cluster.nodes(&patience)).await {
+            Ok(nodes) => nodes,
+            Err(failure) => {
+                tracing::debug!(%failure, "the nodes cannot be listed");
+                &[]
+            }
+        }
+    }
+
+    /// The record of what the project has created.
+    pub(super) async fn inventory(
+        &self,
+        project: &ProjectName,
+        log: &LogSink,
+        cancel: &CancellationToken,
+    ) -> Result<Inventory, WorkError> {
+        let mut slot = self.inventory.lock().await;
+        if let Some((name, inventory)) = &*slot
+            && name == project
+        {
+            return Ok(inventory.clone());
+        }
+        let cluster = self.cluster().await?;
+        let patience = Patience::new(CLUSTER_PATIENCE, cancel, Some(log));
+        let inventory = Inventory::open(&cluster, project, &patience).await.map_err(cluster_failure)?;
+        *slot = Some((project.clone(), inventory.clone()));
+        Ok(inventory)
+    }
+
+    /// What the configuration has changed in the environment.
+    pub(super) fn overlay(&self) -> EnvironmentOverlay {
+        self.environment.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(super) fn set_overlay(&self, overlay: EnvironmentOverlay) {
+        *self.environment.lock().unwrap_or_else(PoisonError::into_inner) = overlay;
+    }
+
+    /// What is added to the inherited environment of every local command (reference §1.6).
+    pub(super) fn command_environment(&self) -> Vec<(String, String)> {
+        let overlay = self.overlay();
+        let session = SessionEnvironment {
+            devfile: overlay.iter().filter_map(|(key, value)| Some((key.clone(), value.clone()?))).collect(),
+            kubeconfig: self.options.frozen.as_ref().map(|frozen| frozen.path().to_path_buf()),
+            server: None,
+            colors: true,
+        };
+        session_environment(&session, |name| std::env::var_os(name).is_some())
+    }
+}
+
+/// What a failure of the API server means for the work that met it.
+pub(super) fn cluster_failure(failure: crate::cluster::Failure) -> WorkError {
+    use crate::cluster::Failure;
+    match failure {
+        Failure::Cancelled => WorkError::Cancelled,
+        failure @ (Failure::Unreachable { .. } | Failure::OutOfTime { .. }) => WorkError::Lost(failure.to_string()),
+        failure => WorkError::Failed(failure.to_string()),
+    }
+}
+
+/// The same for the engine.
+pub(super) fn engine_failure(error: docker::EngineError) -> WorkError {
+    match error {
+        docker::EngineError::Cancelled => WorkError::Cancelled,
+        error @ docker::EngineError::Lost(_) => WorkError::Lost(error.to_string()),
+        error => WorkError::Failed(error.to_string()),
+    }
+}
+
+/// For closures that hand out shared edges.
+pub(super) type SharedEdges = Arc<Edges>;

@@ -1,0 +1,59 @@
+//! One match: effect to owned task to event.
+
+use std::sync::Arc;
+
+use super::event_loop::EventLoop;
+use super::{build, config, deploy, live, local};
+use crate::engine::{Effect, WorkError, WorkResult};
+
+impl EventLoop {
+    /// Starts an effect.
+    pub(super) fn start(&mut self, effect: Effect) {
+        let edges = Arc::clone(&self.edges);
+        let events = self.events.clone();
+        match effect {
+            Effect::LoadConfig { work } => self.spawn(work, |cancel| config::load_config(edges, cancel)),
+            Effect::Adopt { project } => {
+                edges.logs.mask(&project.secrets);
+                edges.set_default_registry(project.settings.default_registry.clone());
+                self.connections.want(&project);
+            }
+            Effect::BuildImage { work, resource, image, bases, deployed, force, step } => {
+                let request = build::Request { resource, image, bases, deployed, force, step };
+                self.spawn(work, |cancel| build::build(edges, request, cancel));
+            }
+            Effect::Deploy { work, resource, project, images, force, step } => {
+                let request = deploy::Request { resource, project, images, force, step: Some(step) };
+                self.spawn(work, |cancel| deploy::deploy(edges, request, cancel));
+            }
+            Effect::RunLocal { work, resource } => {
+                self.spawn(work, |cancel| local::run(edges, resource, cancel));
+            }
+            Effect::Serve { work, resource } => {
+                self.spawn(work, move |cancel| local::serve(edges, resource, work, events, cancel));
+            }
+            Effect::LiveUpdate { work, resource, container, image, copies, initial, runs } => {
+                let request = live::Request { resource, container, image, copies, initial, runs };
+                let channels = self.pods.channels();
+                self.spawn(work, |cancel| live::update(edges, channels, request, cancel));
+            }
+            Effect::DeleteObjects { work, project, resource, declared_elsewhere } => {
+                self.spawn(work, |cancel| deploy::delete(edges, project, resource, declared_elsewhere, cancel));
+            }
+            Effect::PruneStale { work, project } => {
+                self.spawn(work, |cancel| deploy::prune_stale(edges, project, cancel));
+            }
+            Effect::RestartRollout { work, resource, project, images } => {
+                let request = deploy::Request { resource, project, images, force: false, step: None };
+                self.spawn(work, |cancel| deploy::restart(edges, request, cancel));
+            }
+            Effect::Cancel { work } => self.cancel(work),
+            log @ Effect::Log { .. } => self.log(&log),
+        }
+    }
+}
+
+/// The result of a piece of housekeeping.
+pub(super) fn housekeeping(result: Result<(), WorkError>) -> WorkResult {
+    WorkResult::Housekeeping(result)
+}

@@ -1,0 +1,21 @@
+//! The imperative shell: joins the pure engine and the edges.
+//!
+//! One task owns the engine. Everything else is a task that does one piece of work and reports by an event.
+
+mod session;
+mod event_loop;
+mod effects;
+mod edges;
+mod connections;
+mod config;
+mod build;
+mod deploy;
+mod live;
+mod local;
+mod pods;
+mod forwards;
+mod watching;
+mod shutdown;
+
+pub use session::{Session, SessionOptions, kube_info, start};
+pub use shutdown::{Interrupts, Signal};

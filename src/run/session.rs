@@ -1,0 +1,100 @@
+//! A session from the outside: what `devloop up` and `devloop ci` start and the UIs look at.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use chrono::Utc;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use super::edges::Edges;
+use super::event_loop::EventLoop;
+use crate::cluster::{ContextInfo, FrozenKubeconfig};
+use crate::devfile::KubeInfo;
+use crate::engine::{Command, Engine, EngineOptions, Mode, Snapshot};
+use crate::logs::LogStore;
+
+/// What a session needs to know.
+#[derive(Debug)]
+pub struct SessionOptions {
+    /// The entry file, absolute.
+    pub entry_file: PathBuf,
+    /// The folder that devloop was started in.
+    pub dir: PathBuf,
+    /// Resource names, or what `config.parse()` takes.
+    pub args: Vec<String>,
+    /// `up` or `ci`.
+    pub subcommand: String,
+    /// Until the user quits, or until there is a verdict.
+    pub mode: Mode,
+    /// The Kubernetes connection; `None` without a kubeconfig.
+    pub context: Option<ContextInfo>,
+    /// Why there is no Kubernetes connection, for when one turns out to be needed.
+    pub no_context: String,
+    /// For `KUBECONFIG` of local commands; lives as long as the session.
+    pub frozen: Option<FrozenKubeconfig>,
+    /// The address that port-forwards bind when they do not say.
+    pub host: String,
+    /// Whether ports are forwarded.
+    pub forward_ports: bool,
+}
+
+impl SessionOptions {
+    /// What the configuration is told of the cluster.
+    pub fn kube_info(&self) -> KubeInfo {
+        kube_info(self.context.as_ref(), self.frozen.as_ref())
+    }
+}
+
+/// What a configuration is told of the cluster that it is evaluated for.
+pub fn kube_info(context: Option<&ContextInfo>, frozen: Option<&FrozenKubeconfig>) -> KubeInfo {
+    KubeInfo {
+        context: context.map(|context| context.context.clone()),
+        namespace: context.map(|context| context.namespace.clone()).unwrap_or_default(),
+        cluster_name: context.map(|context| context.cluster_name.clone()).unwrap_or_default(),
+        is_local_product: context.is_some_and(ContextInfo::allowed_by_default),
+        kubeconfig_path: frozen.map(|frozen| frozen.path().to_path_buf()),
+    }
+}
+
+/// A running session.
+#[derive(Debug)]
+pub struct Session {
+    /// The newest picture.
+    pub snapshots: watch::Receiver<Arc<Snapshot>>,
+    /// What the user asks for goes here.
+    pub commands: mpsc::Sender<Command>,
+    /// The logs of the session.
+    pub logs: LogStore,
+    /// Ends everything at once, without waiting for anything but the processes.
+    pub abort: CancellationToken,
+    task: JoinHandle<()>,
+}
+
+impl Session {
+    /// Waits until the session has ended.
+    pub async fn ended(&mut self) {
+        if let Err(error) = (&mut self.task).await {
+            tracing::error!(%error, "the event loop ended badly");
+        }
+    }
+}
+
+/// Starts a session. It begins to work at once, and ends after [`Command::Quit`] or an abort.
+pub fn start(options: SessionOptions, logs: LogStore) -> Session {
+    let engine = Engine::new(EngineOptions {
+        mode: options.mode,
+        entry_file: options.entry_file.clone(),
+        started: Utc::now(),
+        context: options.context.as_ref().map(|context| context.context.clone()),
+        namespace: options.context.as_ref().map(|context| context.namespace.clone()),
+    });
+    let (snapshot_tx, snapshots) = watch::channel(Arc::new(engine.snapshot()));
+    let (commands, command_rx) = mpsc::channel(64);
+    let abort = CancellationToken::new();
+    let edges = Arc::new(Edges::new(options, logs.clone()));
+    let event_loop = EventLoop::new(engine, edges, snapshot_tx, command_rx, abort.clone());
+    let task = tokio::spawn(event_loop.run());
+    Session { snapshots, commands, logs, abort, task }
+}

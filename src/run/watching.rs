@@ -1,0 +1,89 @@
+//! Keeps the watched files in step with the configuration.
+
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+
+use super::edges::SharedEdges;
+use super::event_loop::EventSender;
+use crate::engine::{Engine, Event};
+use crate::logs::LogSource;
+use crate::project::{Target, WatchedTree};
+use crate::watch::{WatchEvent, Watcher};
+
+/// Batches of changes that may wait for the event loop.
+const QUEUE: usize = 256;
+
+/// The file watcher of a session.
+#[derive(Debug)]
+pub(super) struct Watching {
+    edges: SharedEdges,
+    events: EventSender,
+    watcher: Option<Watcher>,
+    task: Option<JoinHandle<()>>,
+}
+
+impl Watching {
+    pub(super) fn new(edges: SharedEdges, events: EventSender) -> Self {
+        Self { edges, events, watcher: None, task: None }
+    }
+
+    /// Watches what the configuration and the project ask for. When it returns, every later change is seen.
+    pub(super) async fn follow(&mut self, engine: &Engine) {
+        if !engine.watches_files() {
+            return;
+        }
+        let trees = trees(engine);
+        let global = engine.project().map(|project| Arc::clone(&project.global_filter)).unwrap_or_default();
+        let watcher = match self.watcher.take() {
+            Some(watcher) => watcher,
+            None => self.start(),
+        };
+        watcher.set_trees(trees, global).await;
+        self.watcher = Some(watcher);
+    }
+
+    fn start(&mut self) -> Watcher {
+        let (tx, rx) = mpsc::channel(QUEUE);
+        self.task = Some(tokio::spawn(pass_on(rx, Arc::clone(&self.edges), self.events.clone())));
+        Watcher::new(tx)
+    }
+
+    pub(super) fn stop(&mut self) {
+        self.watcher = None;
+        if let Some(task) = self.task.take() {
+            task.abort();
+        }
+    }
+}
+
+async fn pass_on(mut rx: mpsc::Receiver<WatchEvent>, edges: SharedEdges, events: EventSender) {
+    while let Some(event) = rx.recv().await {
+        match event {
+            WatchEvent::Changed { paths, .. } => {
+                if events.send(Event::FilesChanged(paths)).is_err() {
+                    return;
+                }
+            }
+            WatchEvent::Problem(problem) => {
+                edges.logs.sink(None, LogSource::Build).warn(problem.to_string());
+            }
+        }
+    }
+}
+
+fn trees(engine: &Engine) -> Vec<WatchedTree> {
+    let mut trees = engine.config_files().to_vec();
+    if let Some(project) = engine.project() {
+        for image in project.images.values() {
+            trees.extend(image.watched.iter().cloned());
+        }
+        for resource in project.resources.values() {
+            if let Target::Local(local) = &resource.target {
+                trees.extend(local.watched.iter().cloned());
+            }
+        }
+    }
+    trees
+}

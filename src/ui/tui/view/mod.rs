@@ -1,0 +1,20 @@
+//! Draws the screen: one file per panel. Drawing changes nothing.
+
+mod config_error;
+mod details;
+mod footer;
+mod header;
+mod help;
+mod logs;
+mod paint;
+mod panes;
+mod popup;
+mod resources;
+mod screen;
+mod stopping;
+mod why;
+
+pub(super) use panes::Panes;
+pub(super) use popup::rows_hidden;
+pub(super) use resources::age;
+pub use screen::draw;

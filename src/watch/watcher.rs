@@ -1,0 +1,158 @@
+//! The front door of the watcher: what to watch, and what it tells.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc as std_mpsc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::{mpsc, oneshot};
+
+use super::coverage::Coverage;
+use super::problem::WatchProblem;
+use super::worker::{Message, Worker};
+use crate::project::{PathFilter, WatchedTree};
+
+/// What the watcher tells.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum WatchEvent {
+    /// Files were created, written, replaced, removed, or made executable or not.
+    Changed {
+        /// Absolute, sorted, each once.
+        paths: Vec<PathBuf>,
+        /// When the first of the changes was noticed.
+        at: Instant,
+    },
+    /// Something cannot be watched as it should.
+    Problem(WatchProblem),
+}
+
+/// What may be set for tests and for unusual machines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WatchOptions {
+    /// Watch at most so many folders; the system's own limit when `None`.
+    pub max_folders: Option<usize>,
+    /// How often folders that cannot be watched are compared.
+    pub poll_interval: Duration,
+}
+
+impl Default for WatchOptions {
+    fn default() -> Self {
+        Self { max_folders: None, poll_interval: Duration::from_secs(2) }
+    }
+}
+
+/// How much the watcher has to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WatchCounts {
+    /// Folders of the watched trees that can hold a file that counts.
+    pub folders: usize,
+    /// Folders that the system watches for us: those, and the parent folder of each root.
+    pub watches: usize,
+    /// Folders that are compared every few seconds, because they cannot be watched.
+    pub polled: usize,
+    /// How often the watcher has woken up.
+    pub wakeups: usize,
+}
+
+/// The counts as the worker keeps them.
+#[derive(Debug, Default)]
+pub(super) struct Counters {
+    pub folders: AtomicUsize,
+    pub watches: AtomicUsize,
+    pub polled: AtomicUsize,
+    pub wakeups: AtomicUsize,
+}
+
+/// Watches trees of files until it is dropped. Its work is done by a thread of its own.
+#[derive(Debug)]
+pub struct Watcher {
+    worker: std_mpsc::Sender<Message>,
+    counters: Arc<Counters>,
+}
+
+impl Watcher {
+    /// A watcher of nothing; see [`Watcher::set_trees`].
+    pub fn new(events: mpsc::Sender<WatchEvent>) -> Self {
+        Self::with_options(events, WatchOptions::default())
+    }
+
+    /// A watcher of nothing with other options than the usual ones.
+    pub fn with_options(events: mpsc::Sender<WatchEvent>, options: WatchOptions) -> Self {
+        let (sender, messages) = std_mpsc::channel();
+        let counters = Arc::new(Counters::default());
+        let worker = Worker::new(events, options, sender.clone(), Arc::clone(&counters));
+        std::thread::spawn(move || worker.run(&messages));
+        Self { worker: sender, counters }
+    }
+
+    /// Watches these trees and no others; what is watched already stays so. Returns when every change from now on will be
+    /// told: what the caller reads afterwards is not older than what it hears of.
+    pub async fn set_trees(&self, trees: Vec<WatchedTree>, global: Arc<PathFilter>) {
+        let (done, finished) = oneshot::channel();
+        let coverage = Coverage::new(trees, global);
+        // The worker ends only when nobody listens to its events any more, and then there is nothing to wait for.
+        if self.worker.send(Message::SetTrees { coverage, done }).is_ok() {
+            let _ = finished.await;
+        }
+    }
+
+    /// How much there is to do.
+    pub fn counts(&self) -> WatchCounts {
+        let read = |counter: &AtomicUsize| counter.load(Ordering::Relaxed);
+        WatchCounts {
+            folders: read(&self.counters.folders),
+            watches: read(&self.counters.watches),
+            polled: read(&self.counters.polled),
+            wakeups: read(&self.counters.wakeups),
+        }
+    }
+}
+
+impl Drop for Watcher {
+    fn drop(&mut self) {
+        // A worker that has ended needs not be told.
+        let _ = self.worker.send(Message::Stop);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use notify::event::Flag;
+    use notify::{Event, EventKind};
+
+    use super::*;
+
+    /// A watcher that may watch nothing sees only what a comparison finds, as after an overflow of the system's queue.
+    #[tokio::test]
+    async fn after_an_overflow_everything_is_compared() {
+        let dir = tempfile::tempdir().expect("a folder");
+        let write = |path: &str, text: &str| {
+            let path = dir.path().join(path);
+            std::fs::create_dir_all(path.parent().expect("below the folder")).expect("a folder");
+            std::fs::write(path, text).expect("a file");
+        };
+        for path in ["same", "edited", "removed", "old/file"] {
+            write(path, "1");
+        }
+        let (tx, mut events) = mpsc::channel(8);
+        let options = WatchOptions { max_folders: Some(0), poll_interval: Duration::from_hours(1) };
+        let watcher = Watcher::with_options(tx, options);
+        let tree = WatchedTree { root: dir.path().to_owned(), filter: Arc::default() };
+        // What is written within the tick of a coarse clock is reported to be on the safe side.
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        watcher.set_trees(vec![tree], Arc::default()).await;
+        assert!(matches!(events.recv().await, Some(WatchEvent::Problem(WatchProblem::TooManyFolders { .. }))));
+
+        write("edited", "22");
+        write("new/file", "1");
+        std::fs::remove_file(dir.path().join("removed")).expect("it was there");
+        std::fs::remove_dir_all(dir.path().join("old")).expect("it was there");
+        let overflow = Event::new(EventKind::Other).set_flag(Flag::Rescan);
+        watcher.worker.send(Message::File(Ok(overflow))).expect("the worker lives");
+
+        let Some(WatchEvent::Changed { paths, .. }) = events.recv().await else { panic!("no changes") };
+        let expected = ["edited", "new/file", "old/file", "removed"].map(|path| dir.path().join(path));
+        assert_eq!(paths, expected);
+    }
+}

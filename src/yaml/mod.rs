@@ -1,0 +1,15 @@
+//! YAML that means what kubectl makes of it (YAML 1.1 as sigs.k8s.io/yaml reads it), with places for errors.
+//!
+//! The rules are those of go-yaml 2, because that is what kubectl, Helm and kustomize read manifests with:
+//! `0644` is 420, `yes` is true, `1:30` is a string, `<<` merges, of duplicate keys the last wins.
+
+mod compose;
+mod emit;
+mod json_stream;
+mod parse;
+mod positions;
+mod scalar;
+
+pub use emit::{KeyOrder, to_yaml, to_yaml_with};
+pub use parse::{Document, Parsed, parse_documents};
+pub use positions::Positions;

@@ -1,0 +1,21 @@
+//! Tests against a real engine and a real cluster; each is ignored unless asked for.
+
+mod apply;
+mod docker;
+mod edits;
+mod endings;
+mod faults;
+mod guards;
+mod shapes;
+mod session;
+mod docker_custom;
+mod docker_faults;
+mod docker_push;
+mod dashboard;
+mod github_dashboard;
+mod forward;
+mod pod_logs;
+mod pods;
+mod pods_ground;
+mod sync;
+mod yaml;

@@ -1,0 +1,13 @@
+//! The integration tests, in one binary so that it links once: one module per subject.
+
+mod e2e;
+
+mod cli;
+mod dashboard;
+mod dashboard_session;
+mod devfile;
+mod process;
+mod support;
+mod tidy;
+mod yaml_speed;
+mod watch;

@@ -1,0 +1,6 @@
+//! What several subjects need.
+
+pub mod frame_to_svg;
+pub mod pty;
+pub mod devloop;
+pub mod ground;
