@@ -1,38 +1,10 @@
 //! Parts of the cluster stop and start while `up` runs: it says so, recovers by itself, and no edit is lost.
 
-use std::path::Path;
-use std::process::Command;
 use std::time::Instant;
 
 use crate::support::devloop::{Running, free_port, get};
 use crate::support::ground::Ground;
-
-/// A component that is stopped until this is dropped.
-struct Outage(&'static str);
-
-impl Outage {
-    fn of(component: &'static str) -> Self {
-        cluster("stop", component);
-        Self(component)
-    }
-}
-
-impl Drop for Outage {
-    fn drop(&mut self) {
-        cluster("start", self.0);
-    }
-}
-
-fn cluster(verb: &str, component: &str) {
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cluster/cluster");
-    let output = Command::new(script).args([verb, component]).output().expect("the cluster's script");
-    assert!(output.status.success(), "{verb} {component}: {}", String::from_utf8_lossy(&output.stderr));
-}
-
-/// Somebody else's cluster is not stopped.
-fn cluster_is_ours() -> bool {
-    std::env::var_os("DEVLOOP_TEST_KUBECONFIG").is_none()
-}
+use crate::support::outage::Outage;
 
 fn page(port: u16, path: &str) -> String {
     get(port, path).map_or_else(|error| error, |(_, body)| body)
@@ -49,7 +21,7 @@ fn dockerfile(step: &str) -> String {
 #[test]
 #[ignore = "needs cluster (stops the API server)"]
 fn the_api_server_goes_away_and_comes_back() {
-    if !cluster_is_ours() {
+    if !Outage::is_possible() {
         return;
     }
     let ground = Ground::new("api");
@@ -90,7 +62,7 @@ fn the_api_server_goes_away_and_comes_back() {
 #[test]
 #[ignore = "needs cluster (stops the Docker engine)"]
 fn the_engine_goes_away_during_a_build_and_comes_back() {
-    if !cluster_is_ours() {
+    if !Outage::is_possible() {
         return;
     }
     let ground = Ground::new("engine");
@@ -121,7 +93,7 @@ fn the_engine_goes_away_during_a_build_and_comes_back() {
 #[test]
 #[ignore = "needs cluster (stops the registry)"]
 fn the_registry_goes_away_before_a_push_and_comes_back() {
-    if !cluster_is_ours() {
+    if !Outage::is_possible() {
         return;
     }
     let ground = Ground::new("registry");

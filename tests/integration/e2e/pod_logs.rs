@@ -9,7 +9,8 @@ use serde_json::json;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::pods_ground::{Outage, PodGround};
+use super::pods_ground::PodGround;
+use crate::support::outage::Outage;
 
 /// Follows the logs of all pods of the namespace until the log fulfils a condition.
 async fn follow(
@@ -112,7 +113,7 @@ async fn no_line_is_lost_or_doubled_over_an_outage_of_the_api_server() {
         |lines| lines.iter().filter(|line| *line == "line 1999").count() == 2,
         |lines| {
             if begun.is_none() && lines.len() > 200 {
-                outage = Some(Outage::begin());
+                outage = Some(Outage::of("apiserver"));
                 begun = Some(Instant::now());
             }
             if begun.is_some_and(|begun| begun.elapsed() > Duration::from_secs(3)) {

@@ -11,7 +11,8 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use super::pods_ground::{Outage, PodGround};
+use super::pods_ground::PodGround;
+use crate::support::outage::Outage;
 
 /// What the events add up to.
 struct Seen {
@@ -155,7 +156,7 @@ async fn pods_go_on_after_an_outage_of_the_api_server() {
     let cancel = CancellationToken::new();
     let mut seen = Seen::watch(&ground, &cancel);
     seen.until("the first list", |seen| seen.restarts == 1).await;
-    let outage = Outage::begin();
+    let outage = Outage::of("apiserver");
     seen.until("the loss", |seen| seen.lost).await;
     drop(outage);
     seen.until("the recovery", |seen| !seen.lost).await;

@@ -120,33 +120,3 @@ pub fn until_some<T>(what: &str, mut value: impl FnMut() -> Option<T>) -> T {
         tokio::task::block_in_place(|| std::thread::sleep(Duration::from_millis(100)));
     }
 }
-
-/// The API server is down while this lives. Only on the test ground's own cluster, and never twice at once.
-pub struct Outage {
-    lock: std::path::PathBuf,
-}
-
-impl Outage {
-    pub fn begin() -> Self {
-        let lock = std::env::temp_dir().join("devloop-test-outage");
-        until("the end of another outage", || std::fs::create_dir(&lock).is_ok());
-        let outage = Self { lock };
-        component("stop");
-        outage
-    }
-}
-
-impl Drop for Outage {
-    fn drop(&mut self) {
-        component("start");
-        let _ = std::fs::remove_dir(&self.lock);
-        until("the API server", || try_kubectl(&["get", "--raw", "/readyz"], "").is_ok());
-    }
-}
-
-fn component(verb: &str) {
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cluster/cluster");
-    let status =
-        Command::new(script).args([verb, "apiserver"]).stdout(Stdio::null()).status().expect("the cluster script");
-    assert!(status.success(), "{script} {verb} apiserver");
-}

@@ -4,3 +4,4 @@ pub mod frame_to_svg;
 pub mod pty;
 pub mod devloop;
 pub mod ground;
+pub mod outage;

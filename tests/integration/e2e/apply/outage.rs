@@ -1,31 +1,9 @@
 //! The API server goes away in the middle.
 
-use std::process::Command;
 use std::time::Duration;
 
 use super::ground::{Ground, until};
-
-/// Stops the API server when made, starts it again when dropped.
-struct Outage;
-
-impl Outage {
-    fn begin() -> Self {
-        component("stop");
-        Self
-    }
-}
-
-impl Drop for Outage {
-    fn drop(&mut self) {
-        component("start");
-    }
-}
-
-fn component(verb: &str) {
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cluster/cluster");
-    let status = Command::new(script).args([verb, "apiserver"]).status().expect("the cluster script");
-    assert!(status.success(), "cluster {verb} apiserver: {status}");
-}
+use crate::support::outage::Outage;
 
 #[tokio::test]
 #[ignore = "needs cluster (stops and starts the API server: not beside other tests)"]
@@ -35,7 +13,7 @@ async fn an_outage_in_the_middle_of_an_apply_is_waited_out_and_said_once() {
         .map(|number| format!("---\napiVersion: v1\nkind: ConfigMap\nmetadata: {{name: c{number}}}\ndata: {{a: b}}\n"))
         .fold(String::new(), |text, object| text + &object);
     ground.apply("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: first}\n").await;
-    let outage = tokio::task::spawn_blocking(Outage::begin).await.expect("the script");
+    let outage = tokio::task::spawn_blocking(|| Outage::of("apiserver")).await.expect("the script");
     let heal = async {
         until("the outage is said", || ground.log().contains("trying again")).await;
         tokio::task::spawn_blocking(move || drop(outage)).await.expect("the script");
@@ -53,7 +31,7 @@ async fn an_outage_in_the_middle_of_an_apply_is_waited_out_and_said_once() {
 #[ignore = "needs cluster (stops and starts the API server: not beside other tests)"]
 async fn a_cancelled_apply_ends_at_once_even_without_an_api_server() {
     let ground = Ground::new("cancel").await;
-    let outage = tokio::task::spawn_blocking(Outage::begin).await.expect("the script");
+    let outage = tokio::task::spawn_blocking(|| Outage::of("apiserver")).await.expect("the script");
     let cancel = async {
         until("the outage is said", || ground.log().contains("trying again")).await;
         ground.cancel.cancel();
