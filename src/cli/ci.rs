@@ -18,6 +18,7 @@ pub(super) fn ci(arguments: CiArgs) -> Result<ExitCode, CommandError> {
     let entry_file = common::entry_file(&dir, arguments.project.file.as_deref())?;
     let kube = Kube::load(&arguments.project)?;
     let timeout = (!arguments.timeout.is_zero()).then_some(arguments.timeout);
+    let colors = common::colors_on_stdout(arguments.color);
     let options = SessionOptions {
         entry_file,
         dir,
@@ -28,14 +29,14 @@ pub(super) fn ci(arguments: CiArgs) -> Result<ExitCode, CommandError> {
         no_context: kube.absent,
         frozen: kube.frozen,
         host: arguments.session.host,
+        colors,
         forward_ports: true,
     };
-    let color = common::colors_on_stdout(arguments.color);
     let runtime = common::runtime()?;
     let code = runtime.block_on(async {
         let interrupts = Interrupts::install()
             .map_err(|error| CommandError::environment(format!("cannot watch for signals: {error}")))?;
-        Ok(prove(run::start(options, LogStore::new()), interrupts, color).await)
+        Ok(prove(run::start(options, LogStore::new()), interrupts, colors).await)
     });
     runtime.shutdown_background();
     code

@@ -1,5 +1,7 @@
 //! `devloop config`: evaluates the configuration and prints what was understood. Deploys nothing.
 
+use std::sync::Arc;
+
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
@@ -12,6 +14,8 @@ use super::project_text::project_text;
 use crate::devfile::{LoadOptions, LoadOutcome, load};
 use crate::diagnostic::{RenderStyle, render};
 use crate::logs::{LogSource, LogStore};
+use crate::process::Supervisor;
+use crate::run::ConfigCommands;
 
 pub(super) fn config(arguments: &ConfigArgs) -> Result<ExitCode, CommandError> {
     let kube = Kube::load(&arguments.project)?;
@@ -58,6 +62,8 @@ pub(super) fn evaluate(
         subcommand: subcommand.to_owned(),
         kube: kube.info(),
         environment: std::collections::BTreeMap::new(),
+        // Nobody sees what its commands write but the configuration itself.
+        commands: Arc::new(ConfigCommands { supervisor: Supervisor::default(), colors: false }),
         log: logs.sink(None, LogSource::Build),
         cancel: CancellationToken::new(),
     });

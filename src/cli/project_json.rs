@@ -7,7 +7,7 @@ use crate::diagnostic::Diagnostic;
 use crate::k8s::Object;
 use crate::project::{
     CommandLine, DockerBuild, Image, ImageBuild, KubernetesTarget, LiveUpdate, LocalTarget, PodReadiness, PortForward,
-    Probe, ProbeAction, Project, Resource, Settings, Target, TriggerMode,
+    Probe, ProbeAction, Project, PruneFrequency, PruneSettings, Resource, Settings, Target, TriggerMode,
 };
 
 /// The outcome of an evaluation. `error` is `null` when there is a project.
@@ -55,6 +55,28 @@ fn settings(settings: &Settings) -> Value {
             "readiness_timeout_secs": settings.ci.readiness_timeout.map(|it| it.as_secs_f64()),
         },
         "mask_secrets": settings.mask_secrets,
+        "docker_prune": prune(&settings.prune),
+        "features": {
+            "snapshots": settings.features.snapshots,
+            "cluster_refresh": settings.features.cluster_refresh,
+        },
+        "analytics": settings.analytics,
+        "check_updates": settings.check_updates,
+        "team": settings.team,
+    })
+}
+
+fn prune(prune: &PruneSettings) -> Value {
+    let (builds, interval) = match prune.frequency {
+        PruneFrequency::Builds(builds) => (Some(builds), None),
+        PruneFrequency::Interval(interval) => (None, Some(interval.as_secs())),
+    };
+    json!({
+        "disabled": prune.disabled,
+        "max_age_secs": prune.max_age.as_secs(),
+        "num_builds": builds,
+        "interval_secs": interval,
+        "keep_recent": prune.keep_recent,
     })
 }
 

@@ -19,6 +19,7 @@ pub(super) fn up(arguments: &UpArgs) -> Result<ExitCode, CommandError> {
     let dir = common::current_dir()?;
     let entry_file = common::entry_file(&dir, arguments.project.file.as_deref())?;
     let kube = Kube::load(&arguments.project)?;
+    let colors = common::colors_on_stdout(arguments.color);
     let options = SessionOptions {
         entry_file,
         dir,
@@ -29,6 +30,7 @@ pub(super) fn up(arguments: &UpArgs) -> Result<ExitCode, CommandError> {
         no_context: kube.absent,
         frozen: kube.frozen,
         host: arguments.session.host.clone(),
+        colors,
         forward_ports: !arguments.disable_port_forwards,
     };
     let on_terminal = std::io::stdout().is_terminal() && std::io::stdin().is_terminal();

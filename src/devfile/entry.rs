@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 
 use super::assemble::{AssembleOptions, assemble};
+use super::commands::CommandRunner;
 use super::declarations::Declarations;
 use super::kube_info::KubeInfo;
-use super::language::environment::Environment;
 use super::language::evaluate::execute;
 use super::language::failure::Failure;
 use super::language::paths;
@@ -49,6 +49,8 @@ pub struct LoadOptions {
     pub kube: KubeInfo,
     /// Left by the run before.
     pub environment: EnvironmentOverlay,
+    /// Runs the commands of the configuration.
+    pub commands: Arc<dyn CommandRunner>,
     /// Takes what the configuration prints and what its commands write.
     pub log: LogSink,
     /// Ends the run early.
@@ -127,10 +129,8 @@ pub fn evaluate(options: LoadOptions) -> Evaluation {
 }
 
 fn execute_all(options: LoadOptions) -> Evaluation {
-    let LoadOptions { entry_file, dir, args, subcommand, kube, environment, log, cancel } = options;
-    let (entry_file, tried) = entry(entry_file, &dir);
-    let environment = Environment::inherit(environment);
-    let session = Session::new(entry_file.clone(), subcommand, args, kube, environment, log, cancel);
+    let (entry_file, tried) = entry(options.entry_file.as_deref(), &options.dir);
+    let session = Session::new(entry_file.clone(), options);
     session.watch(&entry_file);
     if !entry_file.is_file() {
         // The appearance of any of them mends the run.
@@ -168,7 +168,7 @@ fn execute_all(options: LoadOptions) -> Evaluation {
 }
 
 /// The entry file, and the paths that were tried for it.
-fn entry(given: Option<PathBuf>, dir: &Path) -> (PathBuf, Vec<PathBuf>) {
+fn entry(given: Option<&Path>, dir: &Path) -> (PathBuf, Vec<PathBuf>) {
     let tried: Vec<PathBuf> = match given {
         Some(path) => vec![paths::clean(&dir.join(path))],
         None => ENTRY_FILES.iter().map(|name| dir.join(name)).collect(),

@@ -4,6 +4,7 @@
 
 pub mod assemble;
 mod builtins;
+mod commands;
 pub mod declarations;
 mod kube_info;
 mod language;
@@ -12,5 +13,6 @@ mod entry;
 mod values;
 
 pub use assemble::{AssembleOptions, Assembled};
+pub use commands::{CommandOutput, CommandRunner, ConfigCommand};
 pub use entry::{EnvironmentOverlay, Evaluation, LoadOptions, LoadOutcome, evaluate, load};
 pub use kube_info::KubeInfo;

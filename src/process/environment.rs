@@ -1,53 +1,63 @@
 //! The environment of local commands (reference §1.6).
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
+
+/// In what the environment of a command differs from devloop's own.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CommandEnvironment {
+    /// Variables that the command does not inherit.
+    pub removed: Vec<String>,
+    /// Variables that are set, in order; later entries win.
+    pub set: Vec<(String, String)>,
+}
 
 /// What a session contributes to the environment of its commands.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SessionEnvironment {
-    /// What the Devfile has set by `os.putenv` and `os.environ`, in order.
-    pub devfile: Vec<(String, String)>,
+    /// What the Devfile has changed by `os.putenv`, `os.unsetenv` and `os.environ`; `None` = removed.
+    pub devfile: BTreeMap<String, Option<String>>,
     /// A frozen copy of the kubeconfig for the session's context.
     pub kubeconfig: Option<PathBuf>,
-    /// Host and port that devloop's own server listens on.
-    pub server: Option<(String, u16)>,
     /// Whether the terminal shows colours.
     pub colors: bool,
 }
 
-/// What is added to the inherited environment for every command of a session, later entries winning. `is_set` tells
-/// whether the inherited environment has a variable: what the user has set is left alone.
-pub fn session_environment(session: &SessionEnvironment, is_set: impl Fn(&str) -> bool) -> Vec<(String, String)> {
-    let mut added = session.devfile.clone();
+/// The environment of every command of a session. `is_inherited` tells whether devloop's own environment has a variable:
+/// what the user has set is left alone.
+///
+/// `TILT_HOST` and `TILT_PORT` are the user's own or absent: there is no server that they could name.
+pub fn session_environment(session: &SessionEnvironment, is_inherited: impl Fn(&str) -> bool) -> CommandEnvironment {
+    let mut environment = CommandEnvironment::default();
+    for (name, change) in &session.devfile {
+        match change {
+            Some(value) => environment.set.push((name.clone(), value.clone())),
+            None => environment.removed.push(name.clone()),
+        }
+    }
     if let Some(kubeconfig) = &session.kubeconfig {
-        added.push(("KUBECONFIG".to_owned(), kubeconfig.display().to_string()));
+        environment.set.push(("KUBECONFIG".to_owned(), kubeconfig.display().to_string()));
     }
     let mut defaults = vec![
-        ("LINES", "24".to_owned()),
-        ("COLUMNS", "80".to_owned()),
-        ("PYTHONUNBUFFERED", "1".to_owned()),
-        ("TILT_DISABLE_ANALYTICS", "1".to_owned()),
-        ("DEVLOOP", "1".to_owned()),
+        ("LINES", "24"),
+        ("COLUMNS", "80"),
+        ("PYTHONUNBUFFERED", "1"),
+        ("TILT_DISABLE_ANALYTICS", "1"),
+        ("DEVLOOP", "1"),
     ];
     if session.colors {
-        defaults.push(("FORCE_COLOR", "1".to_owned()));
-    }
-    if let Some((host, port)) = &session.server {
-        for (name, value) in [
-            ("TILT_HOST", host.clone()),
-            ("TILT_PORT", port.to_string()),
-            ("DEVLOOP_HOST", host.clone()),
-            ("DEVLOOP_PORT", port.to_string()),
-        ] {
-            defaults.push((name, value));
-        }
+        defaults.push(("FORCE_COLOR", "1"));
     }
     for (name, value) in defaults {
-        if !is_set(name) && !added.iter().any(|(set, _)| set == name) {
-            added.push((name.to_owned(), value));
+        let is_set = match session.devfile.get(name) {
+            Some(change) => change.is_some(),
+            None => is_inherited(name),
+        };
+        if !is_set {
+            environment.set.push((name.to_owned(), value.to_owned()));
         }
     }
-    added
+    environment
 }
 
 #[cfg(test)]
@@ -57,24 +67,32 @@ mod tests {
     #[test]
     fn defaults_give_way_to_what_is_set() {
         let session = SessionEnvironment {
-            devfile: vec![("COLUMNS".to_owned(), "120".to_owned())],
+            devfile: [
+                ("COLUMNS".to_owned(), Some("120".to_owned())),
+                ("KUBECONFIG".to_owned(), Some("/mine".to_owned())),
+                ("PYTHONUNBUFFERED".to_owned(), None),
+                ("HOME".to_owned(), None),
+            ]
+            .into(),
             kubeconfig: Some("/tmp/k".into()),
-            server: Some(("localhost".to_owned(), 10350)),
             colors: true,
         };
-        let added = session_environment(&session, |name| name == "LINES");
-        let value = |name: &str| added.iter().rfind(|(set, _)| set == name).map(|(_, value)| value.as_str());
+        let environment = session_environment(&session, |name| matches!(name, "LINES" | "PYTHONUNBUFFERED"));
+        let value = |name: &str| environment.set.iter().rfind(|(set, _)| set == name).map(|(_, value)| value.as_str());
         assert_eq!(value("COLUMNS"), Some("120"));
         assert_eq!(value("LINES"), None);
         assert_eq!(value("KUBECONFIG"), Some("/tmp/k"));
-        assert_eq!(value("PYTHONUNBUFFERED"), Some("1"));
         assert_eq!(value("FORCE_COLOR"), Some("1"));
-        assert_eq!((value("TILT_PORT"), value("DEVLOOP_HOST")), (Some("10350"), Some("localhost")));
+        assert_eq!(value("TILT_DISABLE_ANALYTICS"), Some("1"));
+        // What the Devfile has removed is not set any more, so that the default counts.
+        assert_eq!(value("PYTHONUNBUFFERED"), Some("1"));
+        assert_eq!(environment.removed, ["HOME", "PYTHONUNBUFFERED"]);
     }
 
     #[test]
-    fn without_colours_and_server_nothing_speaks_of_them() {
-        let added = session_environment(&SessionEnvironment::default(), |_| false);
-        assert!(!added.iter().any(|(name, _)| name == "FORCE_COLOR" || name.ends_with("_PORT")));
+    fn nothing_speaks_of_colours_and_servers_that_are_not_there() {
+        let environment = session_environment(&SessionEnvironment::default(), |_| false);
+        let names: Vec<&str> = environment.set.iter().map(|(name, _)| name.as_str()).collect();
+        assert!(!names.iter().any(|name| *name == "FORCE_COLOR" || name.ends_with("_PORT") || name.ends_with("_HOST")));
     }
 }

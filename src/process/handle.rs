@@ -8,6 +8,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use super::environment::CommandEnvironment;
 use super::launch::{attend, launch};
 use super::process_error::ProcessError;
 use crate::logs::LogSink;
@@ -34,13 +35,13 @@ impl Supervisor {
     }
 
     /// Runs a command to its end and passes its output on. When it returns, however it returns, no process that the
-    /// command has started is left. `env` is added to the inherited environment, and then the command's own.
+    /// command has started is left. `env` changes the inherited environment, and then the command's own is added.
     ///
     /// A future that is dropped ends the command all the same, but then nobody waits for it.
     pub async fn run_to_end(
         &self,
         command: &CommandLine,
-        env: &[(String, String)],
+        env: &CommandEnvironment,
         log: &LogSink,
         cancel: &CancellationToken,
     ) -> Result<ExitStatus, ProcessError> {
@@ -70,11 +71,11 @@ impl Supervisor {
     pub async fn serve(
         &self,
         command: &CommandLine,
-        env: &[(String, String)],
+        env: &CommandEnvironment,
         log: &LogSink,
     ) -> Result<ServeHandle, ProcessError> {
         let launched = launch(&self.program, command, env).await?;
-        let pid = launched.pid;
+        let pid = launched.running.pid;
         let (stop, stops) = mpsc::unbounded_channel();
         let (ended, exited) = watch::channel(None);
         let log = log.clone();

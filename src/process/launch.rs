@@ -16,55 +16,81 @@ use tokio::process::{Child, Command};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until, timeout};
 
+use super::environment::CommandEnvironment;
 use super::message::{Report, Request};
 use super::output::LineSplitter;
 use super::process_error::ProcessError;
 use super::process_tree::marked;
-use super::supervisor::SUPERVISE;
+use super::supervisor::{INPUT, SUPERVISE};
 use crate::logs::LogSink;
 use crate::project::CommandLine;
 
 /// Marks everything that a supervisor is in charge of, in case the supervisor itself is killed.
 const MARK: &str = "DEVLOOP_SUPERVISED";
 /// How long output is still read when everything that writes it is gone, and vice versa.
-const DRAIN: Duration = Duration::from_secs(2);
+pub(super) const DRAIN: Duration = Duration::from_secs(2);
 /// Above the supervisor's own deadline for killing.
-const SUPERVISOR_DEADLINE: Duration = Duration::from_secs(10);
+pub(super) const SUPERVISOR_DEADLINE: Duration = Duration::from_secs(10);
 /// When the log says that something does not end.
 const NOTICES: [Duration; 2] = [Duration::from_millis(1500), Duration::from_secs(10)];
 
-/// A command that has been started.
-pub(super) struct Launched {
+/// A command that runs below its supervisor.
+pub(super) struct Running {
     pub pid: u32,
-    program: String,
-    display: String,
-    mark: String,
-    child: Child,
-    reports: Lines<BufReader<OwnedReadHalf>>,
-    requests: OwnedWriteHalf,
+    pub program: String,
+    pub display: String,
+    pub mark: String,
+    pub child: Child,
+    pub reports: Lines<BufReader<OwnedReadHalf>>,
+    pub requests: OwnedWriteHalf,
+}
+
+/// A command that runs, and all that it writes.
+pub(super) struct Launched {
+    pub running: Running,
     output: pipe::Receiver,
+}
+
+/// What a command reads and where it writes.
+pub(super) struct Streams<'s> {
+    /// A file for standard input; `None` for none.
+    pub input: Option<&'s Path>,
+    pub stdout: OwnedFd,
+    pub stderr: OwnedFd,
 }
 
 /// Starts a supervisor at `supervisor` and the command below it; returns when the command runs.
 pub(super) async fn launch(
     supervisor: &Path,
     command: &CommandLine,
-    env: &[(String, String)],
+    env: &CommandEnvironment,
 ) -> Result<Launched, ProcessError> {
+    let no_supervisor = |error| no_supervisor(supervisor, &error);
+    // One pipe for both streams keeps their lines in the order in which they were written.
+    let (output, writer) = std::io::pipe().map_err(no_supervisor)?;
+    let stdout = writer.try_clone().map_err(no_supervisor)?.into();
+    let running = start(supervisor, command, env, Streams { input: None, stdout, stderr: writer.into() }).await?;
+    let output = pipe::Receiver::from_owned_fd(output.into()).map_err(no_supervisor)?;
+    Ok(Launched { running, output })
+}
+
+/// The same with streams of the caller.
+pub(super) async fn start(
+    supervisor: &Path,
+    command: &CommandLine,
+    env: &CommandEnvironment,
+    streams: Streams<'_>,
+) -> Result<Running, ProcessError> {
     let program = command.argv.first().filter(|program| !program.is_empty()).ok_or(ProcessError::Empty)?.clone();
-    let no_supervisor = |error: std::io::Error| ProcessError::NoSupervisor {
-        program: supervisor.display().to_string(),
-        reason: error.to_string(),
-    };
+    let no_supervisor = |error| no_supervisor(supervisor, &error);
     let mark = next_mark();
-    let (child, control, output) = spawn(supervisor, command, env, &mark).map_err(no_supervisor)?;
+    let (child, control) = spawn(supervisor, command, env, &mark, streams).map_err(no_supervisor)?;
     let (reader, requests) = UnixStream::from_std(control).map_err(no_supervisor)?.into_split();
-    let output = pipe::Receiver::from_owned_fd(output).map_err(no_supervisor)?;
     let mut reports = BufReader::new(reader).lines();
     let first = reports.next_line().await.ok().flatten();
     match first.as_deref().and_then(Report::decode) {
         Some(Report::Started { pid }) => {
-            Ok(Launched { pid, program, display: command.to_string(), mark, child, reports, requests, output })
+            Ok(Running { pid, program, display: command.to_string(), mark, child, reports, requests })
         }
         Some(Report::BadFolder { errno }) => Err(ProcessError::bad_folder(&program, &command.dir, errno)),
         Some(Report::NotStarted { errno }) => Err(ProcessError::not_started(&program, &command.dir, errno)),
@@ -75,33 +101,40 @@ pub(super) async fn launch(
     }
 }
 
+fn no_supervisor(supervisor: &Path, error: &std::io::Error) -> ProcessError {
+    ProcessError::NoSupervisor { program: supervisor.display().to_string(), reason: error.to_string() }
+}
+
 fn spawn(
     supervisor: &Path,
     command: &CommandLine,
-    env: &[(String, String)],
+    env: &CommandEnvironment,
     mark: &str,
-) -> std::io::Result<(Child, StdUnixStream, OwnedFd)> {
+    streams: Streams<'_>,
+) -> std::io::Result<(Child, StdUnixStream)> {
     let (control, supervisors_end) = StdUnixStream::pair()?;
     control.set_nonblocking(true)?;
-    // One pipe for both streams keeps their lines in the order in which they were written.
-    let (output, writer) = std::io::pipe()?;
     let mut supervising = Command::new(supervisor);
+    supervising.arg0("devloop-supervisor").arg(SUPERVISE).arg(&command.dir);
+    if let Some(input) = streams.input {
+        supervising.arg(INPUT).arg(input);
+    }
+    for name in &env.removed {
+        supervising.env_remove(name);
+    }
     supervising
-        .arg0("devloop-supervisor")
-        .arg(SUPERVISE)
-        .arg(&command.dir)
         .arg("--")
         .args(&command.argv)
-        .envs(env.iter().map(|(name, value)| (name, value)))
+        .envs(env.set.iter().map(|(name, value)| (name, value)))
         .envs(command.env.iter().map(|(name, value)| (name, value)))
         .env(MARK, mark)
         .stdin(Stdio::from(OwnedFd::from(supervisors_end)))
-        .stdout(Stdio::from(OwnedFd::from(writer.try_clone()?)))
-        .stderr(Stdio::from(OwnedFd::from(writer)));
-    // `supervising` holds this side's copies of the pipe's writing end; they must go, or the pipe never ends.
+        .stdout(Stdio::from(streams.stdout))
+        .stderr(Stdio::from(streams.stderr));
+    // `supervising` holds this side's copies of the pipes' writing ends; they must go, or the pipes never end.
     let child = supervising.spawn()?;
     drop(supervising);
-    Ok((child, control, output.into()))
+    Ok((child, control))
 }
 
 fn next_mark() -> String {
@@ -114,10 +147,11 @@ fn next_mark() -> String {
 /// Sees the command through to its end: returns when no process of it is left. Each message on `stops` asks it to end
 /// within that time; a shorter time may follow a longer one.
 pub(super) async fn attend(
-    mut launched: Launched,
+    launched: Launched,
     log: &LogSink,
     mut stops: mpsc::UnboundedReceiver<Duration>,
 ) -> Result<ExitStatus, ProcessError> {
+    let Launched { mut running, mut output } = launched;
     let mut attention = Attention { log, lines: LineSplitter::default(), status: None, stop: None };
     let mut buffer = vec![0; 64 << 10];
     let mut output_open = true;
@@ -126,17 +160,17 @@ pub(super) async fn attend(
         let flush_at = attention.lines.flush_at();
         let stop_at = attention.stop.as_ref().map(Stop::next);
         tokio::select! {
-            count = launched.output.read(&mut buffer), if output_open => match count {
+            count = output.read(&mut buffer), if output_open => match count {
                 Ok(0) | Err(_) => output_open = false,
                 Ok(count) => attention.write(&buffer[..count]),
             },
-            line = launched.reports.next_line() => match line.ok().flatten().as_deref().map(Report::decode) {
+            line = running.reports.next_line() => match line.ok().flatten().as_deref().map(Report::decode) {
                 Some(Some(Report::Exited { status })) => attention.status = Some(ExitStatus::from_raw(status)),
                 Some(Some(Report::Gone)) => break true,
                 Some(Some(Report::Stuck { pids })) => {
                     attention.log.warn(format!(
                         "processes of `{}` could not be ended: {pids:?}; they belong to another user or hang in the \
-                         kernel: try `sudo kill -9` on them", launched.display
+                         kernel: try `sudo kill -9` on them", running.display
                     ));
                     break true;
                 }
@@ -144,30 +178,38 @@ pub(super) async fn attend(
                 None => break false,
             },
             grace = stops.recv(), if stops_open => match grace {
-                Some(grace) => attention.begin_stop(grace, &mut launched.requests).await,
+                Some(grace) => attention.begin_stop(grace, &mut running.requests).await,
                 None => stops_open = false,
             },
             () = at(flush_at) => attention.flush(),
-            () = at(stop_at) => if attention.stop_step(&launched.display, &mut launched.requests).await.is_break() {
+            () = at(stop_at) => if attention.stop_step(&running.display, &mut running.requests).await.is_break() {
                 break false;
             },
         }
     };
     if !gone {
-        end_marked(&launched.mark).await;
+        end_marked(&running.mark).await;
     }
     while output_open {
-        match timeout(DRAIN, launched.output.read(&mut buffer)).await {
+        match timeout(DRAIN, output.read(&mut buffer)).await {
             Ok(Ok(count)) if count > 0 => attention.write(&buffer[..count]),
             _ => output_open = false,
         }
     }
     attention.flush();
-    drop(launched.requests);
-    if timeout(DRAIN, launched.child.wait()).await.is_err() {
-        let _ = launched.child.kill().await;
+    running.end().await;
+    attention.status.ok_or(ProcessError::SupervisorLost { program: running.program })
+}
+
+impl Running {
+    /// Says good-bye to a supervisor whose work is done.
+    pub async fn end(&mut self) {
+        // The end of the control socket is what it waits for.
+        let _ = self.requests.shutdown().await;
+        if timeout(DRAIN, self.child.wait()).await.is_err() {
+            let _ = self.child.kill().await;
+        }
     }
-    attention.status.ok_or(ProcessError::SupervisorLost { program: launched.program })
 }
 
 struct Attention<'a> {
@@ -245,11 +287,11 @@ fn emit(log: &LogSink, line: &str) {
 }
 
 /// A supervisor that has ended needs no request.
-async fn request(requests: &mut OwnedWriteHalf, request: Request) {
+pub(super) async fn request(requests: &mut OwnedWriteHalf, request: Request) {
     let _ = requests.write_all(request.encode().as_bytes()).await;
 }
 
-async fn at(instant: Option<Instant>) {
+pub(super) async fn at(instant: Option<Instant>) {
     match instant {
         Some(instant) => sleep_until(instant).await,
         None => std::future::pending().await,
@@ -257,7 +299,7 @@ async fn at(instant: Option<Instant>) {
 }
 
 /// Kills what a killed supervisor has left behind.
-async fn end_marked(mark: &str) {
+pub(super) async fn end_marked(mark: &str) {
     let deadline = Instant::now() + DRAIN;
     loop {
         let mark = mark.to_owned();

@@ -8,6 +8,7 @@
 //!
 //! `docs/decisions/0007-supervised-processes.md` tells why there is a process in between.
 
+mod capture;
 mod environment;
 mod handle;
 mod http_probe;
@@ -19,7 +20,8 @@ mod process_error;
 mod process_tree;
 mod supervisor;
 
-pub use environment::{SessionEnvironment, session_environment};
+pub use capture::Captured;
+pub use environment::{CommandEnvironment, SessionEnvironment, session_environment};
 pub use handle::{ServeHandle, Supervisor};
 pub use probes::probe;
 pub use process_error::ProcessError;

@@ -6,6 +6,7 @@ use tokio::net::TcpStream;
 use tokio::time::{MissedTickBehavior, interval_at, timeout};
 use tokio_util::sync::CancellationToken;
 
+use super::environment::CommandEnvironment;
 use super::handle::Supervisor;
 use super::http_probe;
 use crate::logs::{LogSink, LogSource, LogStore};
@@ -17,7 +18,7 @@ pub async fn probe(
     supervisor: &Supervisor,
     probe: &Probe,
     server: &CommandLine,
-    env: &[(String, String)],
+    env: &CommandEnvironment,
     log: &LogSink,
     cancel: &CancellationToken,
     mut report: impl FnMut(bool),
@@ -49,7 +50,7 @@ pub async fn probe(
 struct Context<'a> {
     supervisor: &'a Supervisor,
     server: &'a CommandLine,
-    env: &'a [(String, String)],
+    env: &'a CommandEnvironment,
 }
 
 /// Counts results in a row.

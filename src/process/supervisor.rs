@@ -1,4 +1,5 @@
-//! The process between devloop and a command: devloop's own binary, re-executed as `devloop __supervise DIR -- ARGV`.
+//! The process between devloop and a command: devloop's own binary, re-executed as
+//! `devloop __supervise DIR [--input FILE] -- ARGV`.
 //!
 //! It is a child subreaper, so every descendant of the command stays below it however often it forks or changes its
 //! session, and it sees devloop's death as the end of its control socket. Both together are what lets it promise that
@@ -26,6 +27,9 @@ use super::process_tree::descendants;
 /// The hidden subcommand that the binary is re-executed with; `main` looks for it before anything else.
 pub const SUPERVISE: &str = "__supervise";
 
+/// The flag before the file that the command reads as its standard input.
+pub(super) const INPUT: &str = "--input";
+
 /// What remains when the command itself has ended may write its last lines for so long.
 const LAST_WORDS: Duration = Duration::from_millis(100);
 /// When devloop is gone, the tree may end by itself for so long.
@@ -35,18 +39,30 @@ const KILL_ROUND: Duration = Duration::from_millis(10);
 /// A process that outlives this many seconds of killing belongs to somebody else (`sudo`) or hangs in the kernel.
 const KILL_DEADLINE: Duration = Duration::from_secs(5);
 
-/// Supervises the command given by `DIR -- ARGV…`, which are the arguments behind [`SUPERVISE`]. Standard input is the
-/// control socket.
+/// Supervises the command given by `DIR [--input FILE] -- ARGV…`, which are the arguments behind [`SUPERVISE`]. Standard
+/// input is the control socket.
 pub fn supervise(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let mut args = args.into_iter();
-    let (Some(dir), Some(_), argv) = (args.next(), args.next(), args.collect::<Vec<_>>()) else {
-        return ExitCode::from(2);
+    let (Some(dir), Some(mark)) = (args.next(), args.next()) else { return ExitCode::from(2) };
+    let input = if mark == INPUT {
+        // With the separator that follows.
+        args.next().zip(args.next()).map(|(input, _)| PathBuf::from(input))
+    } else {
+        None
     };
-    match control_socket().and_then(|control| run(control, dir.into(), &argv)) {
+    let argv: Vec<OsString> = args.collect();
+    match control_socket().and_then(|control| run(control, &Start { dir: dir.into(), input, argv })) {
         Ok(()) => ExitCode::SUCCESS,
         // Nobody reads this process' own words; devloop reports that the control socket ended.
         Err(_) => ExitCode::FAILURE,
     }
+}
+
+/// What is to be started.
+struct Start {
+    dir: PathBuf,
+    input: Option<PathBuf>,
+    argv: Vec<OsString>,
 }
 
 fn control_socket() -> io::Result<StdUnixStream> {
@@ -56,7 +72,7 @@ fn control_socket() -> io::Result<StdUnixStream> {
     Ok(socket)
 }
 
-fn run(control: StdUnixStream, dir: PathBuf, argv: &[OsString]) -> io::Result<()> {
+fn run(control: StdUnixStream, start: &Start) -> io::Result<()> {
     // Away from devloop's terminal, so that Ctrl-C reaches devloop only. It fails only where it is so already.
     let _ = rustix::process::setsid();
     rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
@@ -66,7 +82,7 @@ fn run(control: StdUnixStream, dir: PathBuf, argv: &[OsString]) -> io::Result<()
     runtime.block_on(async {
         let (reader, writer) = UnixStream::from_std(control)?.into_split();
         let mut supervision = Supervision { writer, main: None, kill_at: None, give_up_at: None };
-        supervision.run(BufReader::new(reader), dir, argv).await
+        supervision.run(BufReader::new(reader), start).await
     })
 }
 
@@ -86,19 +102,14 @@ enum Reaped {
 }
 
 impl Supervision {
-    async fn run(
-        &mut self,
-        control: BufReader<tokio::net::unix::OwnedReadHalf>,
-        dir: PathBuf,
-        argv: &[OsString],
-    ) -> io::Result<()> {
+    async fn run(&mut self, control: BufReader<tokio::net::unix::OwnedReadHalf>, start: &Start) -> io::Result<()> {
         // Before the start, so that no signal is missed.
         let mut child = signal(SignalKind::child())?;
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
         let mut hangup = signal(SignalKind::hangup())?;
         let mut quit = signal(SignalKind::quit())?;
-        if !self.start(dir, argv).await {
+        if !self.start(start).await {
             return Ok(());
         }
         let mut requests = control.lines();
@@ -134,18 +145,24 @@ impl Supervision {
     }
 
     /// Starts the command; says whether it runs.
-    async fn start(&mut self, dir: PathBuf, argv: &[OsString]) -> bool {
+    async fn start(&mut self, start: &Start) -> bool {
+        let Start { dir, input, argv } = start;
         // Asked first, because the start itself cannot tell a missing folder from a missing program.
-        let folder = std::fs::metadata(&dir)
+        let folder = std::fs::metadata(dir)
             .and_then(|metadata| if metadata.is_dir() { Ok(()) } else { Err(rustix::io::Errno::NOTDIR.into()) });
-        let folder = folder.and_then(|()| Ok(rustix::fs::access(&dir, rustix::fs::Access::EXEC_OK)?));
+        let folder = folder.and_then(|()| Ok(rustix::fs::access(dir, rustix::fs::Access::EXEC_OK)?));
         if let Err(error) = folder {
             self.report(&Report::BadFolder { errno: error.raw_os_error().unwrap_or_default() }).await;
             return false;
         }
-        let [program, arguments @ ..] = argv else { return false };
-        let started =
-            Command::new(program).args(arguments).current_dir(dir).stdin(Stdio::null()).process_group(0).spawn();
+        let [program, arguments @ ..] = &argv[..] else { return false };
+        let input = match input {
+            Some(file) => std::fs::File::open(file).map(Stdio::from),
+            None => Ok(Stdio::null()),
+        };
+        let started = input.and_then(|input| {
+            Command::new(program).args(arguments).current_dir(dir).stdin(input).process_group(0).spawn()
+        });
         match started {
             Ok(child) => {
                 self.main = i32::try_from(child.id()).ok().and_then(Pid::from_raw);

@@ -26,4 +26,4 @@ pub use port::{Link, PortForward};
 pub use probe::{Probe, ProbeAction};
 pub use project::{Project, SecretValue};
 pub use resource::{DiscoveryStrategy, KubernetesTarget, LocalTarget, PodReadiness, Resource, Target, TriggerMode};
-pub use settings::{CiSettings, Registry, Settings};
+pub use settings::{CiSettings, Features, PruneFrequency, PruneSettings, Registry, Settings};

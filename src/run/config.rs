@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
+use super::config_commands::ConfigCommands;
 use super::edges::SharedEdges;
 use crate::devfile::{LoadOptions, load};
 use crate::diagnostic::{RenderStyle, render};
@@ -19,6 +20,7 @@ pub(super) async fn load_config(edges: SharedEdges, cancel: CancellationToken) -
         subcommand: edges.options.subcommand.clone(),
         kube: edges.options.kube_info(),
         environment: edges.overlay(),
+        commands: Arc::new(ConfigCommands { supervisor: edges.supervisor.clone(), colors: edges.options.colors }),
         log: log.clone(),
         cancel,
     };

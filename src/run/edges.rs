@@ -12,7 +12,7 @@ use crate::devfile::EnvironmentOverlay;
 use crate::docker;
 use crate::engine::WorkError;
 use crate::logs::{LogSink, LogSource, LogStore};
-use crate::process::{SessionEnvironment, Supervisor, session_environment};
+use crate::process::{CommandEnvironment, SessionEnvironment, Supervisor, session_environment};
 use crate::project::{ProjectName, Registry, ResourceName};
 
 /// How long the API server may take to answer before a piece of work is handed back.
@@ -151,14 +151,12 @@ impl Edges {
         *self.environment.lock().unwrap_or_else(PoisonError::into_inner) = overlay;
     }
 
-    /// What is added to the inherited environment of every local command (reference §1.6).
-    pub(super) fn command_environment(&self) -> Vec<(String, String)> {
-        let overlay = self.overlay();
+    /// The environment of every local command (reference §1.6).
+    pub(super) fn command_environment(&self) -> CommandEnvironment {
         let session = SessionEnvironment {
-            devfile: overlay.iter().filter_map(|(key, value)| Some((key.clone(), value.clone()?))).collect(),
+            devfile: self.overlay(),
             kubeconfig: self.options.frozen.as_ref().map(|frozen| frozen.path().to_path_buf()),
-            server: None,
-            colors: true,
+            colors: self.options.colors,
         };
         session_environment(&session, |name| std::env::var_os(name).is_some())
     }

@@ -8,6 +8,7 @@ mod effects;
 mod edges;
 mod connections;
 mod config;
+mod config_commands;
 mod build;
 mod deploy;
 mod live;
@@ -17,5 +18,6 @@ mod forwards;
 mod watching;
 mod shutdown;
 
+pub use config_commands::ConfigCommands;
 pub use session::{Session, SessionOptions, kube_info, start};
 pub use shutdown::{Interrupts, Signal};

@@ -36,6 +36,8 @@ pub struct SessionOptions {
     pub frozen: Option<FrozenKubeconfig>,
     /// The address that port-forwards bind when they do not say.
     pub host: String,
+    /// Whether the terminal shows colours, so that commands may write them.
+    pub colors: bool,
     /// Whether ports are forwarded.
     pub forward_ports: bool,
 }

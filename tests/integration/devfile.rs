@@ -15,6 +15,12 @@ use devloop::logs::{LogSource, LogStore};
 use regex::Regex;
 use tokio_util::sync::CancellationToken;
 
+/// Commands run below the real supervisor.
+pub fn commands() -> std::sync::Arc<dyn devloop::devfile::CommandRunner> {
+    let supervisor = devloop::process::Supervisor::with_program(env!("CARGO_BIN_EXE_devloop"));
+    std::sync::Arc::new(devloop::run::ConfigCommands { supervisor, colors: false })
+}
+
 /// Runs a case; the diagnostics, the log and what was declared.
 fn run(folder: &Path) -> String {
     let options: serde_json::Value = std::fs::read_to_string(folder.join("options.json"))
@@ -37,6 +43,7 @@ fn run(folder: &Path) -> String {
             ..KubeInfo::default()
         },
         environment: [("DEVLOOP_TEST".to_owned(), Some("set".to_owned()))].into(),
+        commands: commands(),
         log: store.sink(None, LogSource::Build),
         cancel: CancellationToken::new(),
     });
@@ -184,6 +191,7 @@ fn options(dir: &Path, cancel: &CancellationToken) -> LoadOptions {
         subcommand: "up".to_owned(),
         kube: KubeInfo::default(),
         environment: devloop::devfile::EnvironmentOverlay::new(),
+        commands: commands(),
         log: LogStore::new().sink(None, LogSource::Build),
         cancel: cancel.clone(),
     }
@@ -239,6 +247,37 @@ fn cancelling_ends_a_command_and_what_it_has_started() {
 }
 
 #[test]
+fn a_command_of_the_configuration_does_not_outlive_a_killed_devloop() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let devfile = "local('sleep 1000 & echo $$ $! > pids; mv pids started; sleep 1000')\n";
+    std::fs::write(folder.path().join("Devfile"), devfile).expect("it can be written");
+    let mut devloop = std::process::Command::new(env!("CARGO_BIN_EXE_devloop"))
+        .arg("config")
+        .current_dir(folder.path())
+        .env("KUBECONFIG", folder.path().join("none"))
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .expect("devloop starts");
+    let started = folder.path().join("started");
+    wait_until("the command has started", || started.exists());
+    let pids = std::fs::read_to_string(&started).expect("the pids");
+    let runs =
+        |pid: &str| std::fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| !stat.contains(") Z "));
+    assert!(pids.split_whitespace().all(runs), "{pids}");
+    devloop.kill().expect("it can be killed");
+    devloop.wait().expect("it ends");
+    wait_until("nothing is left", || !pids.split_whitespace().any(runs));
+}
+
+fn wait_until(what: &str, condition: impl Fn() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while !condition() {
+        assert!(Instant::now() < deadline, "{what}: not in time");
+        std::thread::park_timeout(Duration::from_millis(5));
+    }
+}
+
+#[test]
 fn what_a_finished_command_leaves_behind_is_ended() {
     let folder = tempfile::tempdir().expect("a folder");
     std::fs::write(folder.path().join("Devfile"), "local('sleep 1000 & echo $! > pid')\n").expect("it can be written");
@@ -275,6 +314,35 @@ fn a_broken_configuration_is_still_watched() {
         .map(|tree| tree.root.file_name().expect("a name").to_string_lossy().into_owned())
         .collect();
     assert_eq!(names, ["Devfile", ".devloopignore", ".tiltignore", "lib", "missing"]);
+}
+
+#[test]
+fn a_repository_stands_for_its_root_where_a_path_is_expected() {
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::create_dir_all(folder.path().join("app/.git")).expect("a repository");
+    std::fs::write(folder.path().join("app/Dockerfile"), "FROM scratch\n").expect("written");
+    let run = |devfile: &str| {
+        std::fs::write(folder.path().join("Devfile"), format!("repo = local_git_repo('app')\n{devfile}\n"))
+            .expect("written");
+        evaluate(options(folder.path(), &CancellationToken::new()))
+    };
+    let devfile = "docker_build('app', repo)\nlocal_resource('a', 'b', dir=repo, deps=[repo, repo.paths('x')])";
+    let evaluation = run(devfile);
+    assert!(evaluation.diagnostics.is_empty(), "{:?}", evaluation.diagnostics);
+    let local = &evaluation.declarations.local_resources[0];
+    let app = folder.path().canonicalize().expect("a folder").join("app");
+    assert_eq!(local.cmd.as_ref().expect("a command").dir, app);
+    assert_eq!(local.deps.iter().map(|dep| dep.path.clone()).collect::<Vec<_>>(), [app.clone(), app.join("x")]);
+    assert!(local.deps[0].is_repository_root);
+    for (devfile, message) in [
+        ("local_resource('a', 'b', deps=repo)", "`local_resource`: for parameter `deps`: got git.Repo, want"),
+        ("{repo: 1}", "`git.Repo` is not hashable"),
+        ("repo.nothing", "has no attribute"),
+    ] {
+        let evaluation = run(devfile);
+        let found = evaluation.diagnostics.iter().map(|it| it.message.clone()).collect::<Vec<_>>().join("\n");
+        assert!(found.contains(message), "{found}");
+    }
 }
 
 #[test]

@@ -7,9 +7,12 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use devloop::logs::{LogSource, LogStore};
-use devloop::process::{ProcessError, Supervisor};
+use devloop::process::{CommandEnvironment, ProcessError, Supervisor};
 use devloop::project::{CommandLine, ResourceName};
 use tokio_util::sync::CancellationToken;
+
+/// devloop's own environment as it is.
+static PLAIN: CommandEnvironment = CommandEnvironment { removed: Vec::new(), set: Vec::new() };
 
 const DEADLINE: Duration = Duration::from_secs(20);
 
@@ -30,7 +33,7 @@ async fn run(command: &CommandLine) -> (Result<std::process::ExitStatus, Process
     let sink = store.sink(Some(ResourceName::new("test")), LogSource::Build);
     let cancel = CancellationToken::new();
     let supervisor = supervisor();
-    let result = tokio::time::timeout(DEADLINE, supervisor.run_to_end(command, &[], &sink, &cancel));
+    let result = tokio::time::timeout(DEADLINE, supervisor.run_to_end(command, &PLAIN, &sink, &cancel));
     (result.await.expect("it ends in time"), texts(&store))
 }
 
@@ -86,7 +89,7 @@ async fn both_streams_are_complete_and_in_order() {
     let store = LogStore::new();
     let (command, sink, cancel) =
         (shell(dir.path(), script), store.sink(None, LogSource::Build), CancellationToken::new());
-    assert!(supervisor().run_to_end(&command, &[], &sink, &cancel).await.unwrap().success());
+    assert!(supervisor().run_to_end(&command, &PLAIN, &sink, &cancel).await.unwrap().success());
     // The store numbers every line, and keeps the newest ones.
     assert_eq!(store.reader().next_sequence(), 100_001);
     let kept = store.reader().since(0);
@@ -102,16 +105,46 @@ async fn the_command_has_its_folder_environment_and_no_input() {
     let dir = tempfile::tempdir().unwrap();
     let mut command = shell(
         dir.path(),
-        "pwd; echo $A $B $C; cat; ps -o pid=,sid=,pgid= -p $$ | wc -w; echo; echo é; printf '\\377\\n'",
+        "pwd; echo $A $B $C ${CARGO_MANIFEST_DIR-removed}; cat; ps -o pid=,sid=,pgid= -p $$ | wc -w; echo; echo é; printf '\\377\\n'",
     );
     command.env = vec![("B".into(), "command".into()), ("C".into(), "2".into())];
     let store = LogStore::new();
     let sink = store.sink(None, LogSource::Build);
-    let env = [("A".into(), "session".into()), ("B".into(), "session".into())];
+    assert!(std::env::var_os("CARGO_MANIFEST_DIR").is_some());
+    let env = CommandEnvironment {
+        removed: vec!["CARGO_MANIFEST_DIR".into()],
+        set: vec![("A".into(), "session".into()), ("B".into(), "session".into())],
+    };
     let status = supervisor().run_to_end(&command, &env, &sink, &CancellationToken::new()).await.unwrap();
     assert!(status.success());
     let folder = dir.path().canonicalize().unwrap().display().to_string();
-    assert_eq!(texts(&store), [folder.as_str(), "session command 2", "3", "", "é", "\u{fffd}"]);
+    assert_eq!(texts(&store), [folder.as_str(), "session command 2 removed", "3", "", "é", "\u{fffd}"]);
+}
+
+#[tokio::test]
+async fn a_captured_command_has_its_streams_apart_and_its_input() {
+    let dir = tempfile::tempdir().unwrap();
+    let input = "é\n".repeat(100_000);
+    let mut lines = Vec::new();
+    let captured = supervisor()
+        .capture(
+            &shell(dir.path(), "echo first >&2; cat; exit 3"),
+            &PLAIN,
+            Some(&input),
+            &CancellationToken::new(),
+            &mut |line| lines.push(line.to_owned()),
+        )
+        .await
+        .unwrap();
+    assert_eq!(String::from_utf8(captured.stdout).unwrap(), input);
+    assert_eq!(captured.stderr, b"first\n");
+    assert_eq!(captured.status.code(), Some(3));
+    assert_eq!(lines.len(), 100_001);
+    let none = supervisor()
+        .capture(&shell(dir.path(), "cat; printf x"), &PLAIN, None, &CancellationToken::new(), &mut |_| {})
+        .await
+        .unwrap();
+    assert_eq!(none.stdout, b"x");
 }
 
 #[tokio::test]
@@ -135,7 +168,7 @@ async fn what_cannot_be_started_says_why() {
     let store = LogStore::new();
     let nowhere = Supervisor::with_program("/no/devloop");
     let (command, sink, cancel) = (at(here, "true"), store.sink(None, LogSource::Build), CancellationToken::new());
-    let result = nowhere.run_to_end(&command, &[], &sink, &cancel);
+    let result = nowhere.run_to_end(&command, &PLAIN, &sink, &cancel);
     assert!(matches!(result.await, Err(ProcessError::NoSupervisor { .. })));
 }
 
@@ -156,7 +189,7 @@ async fn stop_ends_even_those_who_left_the_session() {
     let dir = tempfile::tempdir().unwrap();
     let store = LogStore::new();
     let server =
-        supervisor().serve(&shell(dir.path(), FAMILY), &[], &store.sink(None, LogSource::Runtime)).await.unwrap();
+        supervisor().serve(&shell(dir.path(), FAMILY), &PLAIN, &store.sink(None, LogSource::Runtime)).await.unwrap();
     let family = family(&store).await;
     assert!(family.contains(&server.pid()));
     let started = Instant::now();
@@ -172,7 +205,7 @@ async fn who_ignores_the_request_to_end_is_killed_after_the_grace() {
     let store = LogStore::new();
     let script = "trap '' TERM; echo \"pid $$\"; echo ready; while :; do sleep 0.1; done";
     let server =
-        supervisor().serve(&shell(dir.path(), script), &[], &store.sink(None, LogSource::Runtime)).await.unwrap();
+        supervisor().serve(&shell(dir.path(), script), &PLAIN, &store.sink(None, LogSource::Runtime)).await.unwrap();
     wait_until("the start", || texts(&store).iter().any(|line| line == "ready")).await;
     let started = Instant::now();
     server.stop(Duration::from_secs(2)).await;
@@ -189,7 +222,7 @@ async fn a_second_shorter_stop_hurries_the_first() {
     let store = LogStore::new();
     let script = "trap '' TERM; echo ready; while :; do sleep 0.1; done";
     let server =
-        supervisor().serve(&shell(dir.path(), script), &[], &store.sink(None, LogSource::Runtime)).await.unwrap();
+        supervisor().serve(&shell(dir.path(), script), &PLAIN, &store.sink(None, LogSource::Runtime)).await.unwrap();
     wait_until("the start", || texts(&store).iter().any(|line| line == "ready")).await;
     let started = Instant::now();
     tokio::join!(server.stop(Duration::from_mins(1)), server.stop(Duration::ZERO));
@@ -202,7 +235,7 @@ async fn a_graceful_end_is_waited_for() {
     let store = LogStore::new();
     let script = "trap 'sleep 0.5; echo bye; exit 0' TERM; echo ready; while :; do sleep 0.1; done";
     let server =
-        supervisor().serve(&shell(dir.path(), script), &[], &store.sink(None, LogSource::Runtime)).await.unwrap();
+        supervisor().serve(&shell(dir.path(), script), &PLAIN, &store.sink(None, LogSource::Runtime)).await.unwrap();
     wait_until("the start", || texts(&store).iter().any(|line| line == "ready")).await;
     server.stop(Duration::from_secs(30)).await;
     assert!(server.exited().await.unwrap().success());
@@ -215,7 +248,7 @@ async fn cancelling_ends_the_command_first() {
     let store = LogStore::new();
     let cancel = CancellationToken::new();
     let (command, sink, supervisor) = (shell(dir.path(), FAMILY), store.sink(None, LogSource::Build), supervisor());
-    let (result, pids) = tokio::join!(supervisor.run_to_end(&command, &[], &sink, &cancel), async {
+    let (result, pids) = tokio::join!(supervisor.run_to_end(&command, &PLAIN, &sink, &cancel), async {
         let pids = family(&store).await;
         cancel.cancel();
         pids
@@ -229,7 +262,7 @@ async fn a_dropped_handle_ends_the_command() {
     let dir = tempfile::tempdir().unwrap();
     let store = LogStore::new();
     let server =
-        supervisor().serve(&shell(dir.path(), FAMILY), &[], &store.sink(None, LogSource::Runtime)).await.unwrap();
+        supervisor().serve(&shell(dir.path(), FAMILY), &PLAIN, &store.sink(None, LogSource::Runtime)).await.unwrap();
     let family = family(&store).await;
     drop(server);
     wait_until("the end", || family.iter().all(|pid| !runs(*pid))).await;
@@ -240,7 +273,7 @@ async fn a_killed_supervisor_takes_everything_with_it() {
     let dir = tempfile::tempdir().unwrap();
     let store = LogStore::new();
     let server =
-        supervisor().serve(&shell(dir.path(), FAMILY), &[], &store.sink(None, LogSource::Runtime)).await.unwrap();
+        supervisor().serve(&shell(dir.path(), FAMILY), &PLAIN, &store.sink(None, LogSource::Runtime)).await.unwrap();
     let family = family(&store).await;
     let stat = std::fs::read_to_string(format!("/proc/{}/stat", server.pid())).unwrap();
     let parent: i32 = stat[stat.rfind(')').unwrap() + 2..].split(' ').nth(1).unwrap().parse().unwrap();
@@ -260,7 +293,7 @@ async fn owner_of_commands() {
     let store = LogStore::new();
     let sink = store.sink(None, LogSource::Runtime);
     let dir = std::env::temp_dir();
-    let _server = supervisor().serve(&shell(&dir, FAMILY), &[], &sink).await.unwrap();
+    let _server = supervisor().serve(&shell(&dir, FAMILY), &PLAIN, &sink).await.unwrap();
     let (command, cancel, supervisor) = (shell(&dir, FAMILY), CancellationToken::new(), supervisor());
     let shown = async {
         wait_until("both families", || texts(&store).iter().filter(|line| *line == "ready").count() == 2).await;
@@ -268,7 +301,7 @@ async fn owner_of_commands() {
         std::future::pending::<()>().await;
     };
     tokio::select! {
-        _ = supervisor.run_to_end(&command, &[], &sink, &cancel) => {}
+        _ = supervisor.run_to_end(&command, &PLAIN, &sink, &cancel) => {}
         () = shown => {}
     }
 }
@@ -303,7 +336,7 @@ async fn progress_and_prompts_are_shown_while_the_command_runs() {
     let store = LogStore::new();
     let script = "printf 'prompt> '; sleep 1000";
     let server =
-        supervisor().serve(&shell(dir.path(), script), &[], &store.sink(None, LogSource::Runtime)).await.unwrap();
+        supervisor().serve(&shell(dir.path(), script), &PLAIN, &store.sink(None, LogSource::Runtime)).await.unwrap();
     wait_until("the prompt", || texts(&store).iter().any(|line| line.starts_with("prompt>"))).await;
     server.stop(Duration::from_secs(5)).await;
 }
@@ -364,7 +397,7 @@ mod probes {
         };
         let reports = Reports { changes, store: store.clone() };
         tokio::time::timeout(DEADLINE, async {
-            tokio::join!(run_probe(&supervisor, &probe, &server, &[], &sink, &cancel, report), async {
+            tokio::join!(run_probe(&supervisor, &probe, &server, &PLAIN, &sink, &cancel, report), async {
                 script(reports).await;
                 cancel.cancel();
             });

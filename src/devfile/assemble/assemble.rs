@@ -57,6 +57,8 @@ pub fn assemble(declarations: Declarations, options: &AssembleOptions) -> Assemb
         default_trigger_mode,
         allowed_contexts,
         settings,
+        team_call: _,
+        telemetry_call: _,
         default_registry_call: _,
         suppressed_unused_images,
         selection,

@@ -1,7 +1,5 @@
 //! `local`.
 
-use std::cell::Cell;
-
 use starlark::values::Value;
 
 use super::k8s_context::require_allowed;
@@ -34,7 +32,7 @@ fn local<'v>(call: &mut Call<'_, 'v, '_, '_>) -> Outcome<Value<'v>> {
     let echo_off = call.boolean("echo_off")?.unwrap_or(false);
     let stdin = call.text("stdin")?;
     require_allowed(call)?;
-    let finished = run(call, &command, stdin, Echo { command: !echo_off, output: !quiet })?;
+    let finished = run(call, &command, stdin.as_deref(), Echo { command: !echo_off, output: !quiet })?;
     Ok(call.heap().alloc(Blob::new(finished.stdout, format!("local: {command}"))))
 }
 
@@ -42,22 +40,22 @@ fn local<'v>(call: &mut Call<'_, 'v, '_, '_>) -> Outcome<Value<'v>> {
 pub(crate) fn run(
     call: &Call<'_, '_, '_, '_>,
     command: &CommandLine,
-    stdin: Option<String>,
+    stdin: Option<&str>,
     echo: Echo,
 ) -> Outcome<Finished> {
     let log = &call.session.log;
     if echo.command {
         log.info(format!("local: {command}"));
     }
-    let silent = Cell::new(true);
+    let mut silent = true;
     let finished = local_process::run(call.session, command, stdin, |line| {
-        silent.set(false);
+        silent = false;
         if echo.output {
             log.info(format!(" → {line}"));
         }
     })
     .map_err(|failure| failure.context(&format!("`{}`", call.signature.name)))?;
-    if silent.get() && echo.command && echo.output {
+    if silent && echo.command && echo.output {
         log.info(" → (no output)");
     }
     if finished.status.success() {

@@ -1,4 +1,4 @@
-//! `local_resource`.
+//! `local_resource` and its alias `test`.
 
 use starlark::values::Value;
 
@@ -11,6 +11,17 @@ use crate::devfile::language::session::watched_path;
 use crate::diagnostic::Diagnostic;
 
 fn local_resource<'v>(call: &mut Call<'_, 'v, '_, '_>) -> Outcome<Value<'v>> {
+    declare(call, false)
+}
+
+fn test<'v>(call: &mut Call<'_, 'v, '_, '_>) -> Outcome<Value<'v>> {
+    let message = "`test` is deprecated: use `local_resource(…, allow_parallel=True)`";
+    call.session.report(Diagnostic::warning(message).at(call.span.clone()));
+    declare(call, true)
+}
+
+/// Records a resource; `allow_parallel` is the default of that parameter.
+fn declare<'v>(call: &Call<'_, 'v, '_, '_>, allow_parallel: bool) -> Outcome<Value<'v>> {
     let name = call.name("name")?;
     let cmd = call.command("cmd", "dir", "env")?;
     let serve_cmd = call.command("serve_cmd", "serve_dir", "serve_env")?;
@@ -28,7 +39,8 @@ fn local_resource<'v>(call: &mut Call<'_, 'v, '_, '_>) -> Outcome<Value<'v>> {
     }
     let mut probe = readiness_probe(call)?;
     if probe.is_some() && serve_cmd.is_none() {
-        let message = format!("`local_resource`: `{name}` has no `serve_cmd`: its `readiness_probe` is ignored");
+        let message =
+            format!("`{}`: `{name}` has no `serve_cmd`: its `readiness_probe` is ignored", call.signature.name);
         call.session.report(Diagnostic::warning(message).at(call.span.clone()));
         probe = None;
     }
@@ -38,7 +50,7 @@ fn local_resource<'v>(call: &mut Call<'_, 'v, '_, '_>) -> Outcome<Value<'v>> {
         dir_is_repository_root: site.dir.join(".git").exists(),
         call: site,
         // A resource that only serves never holds others up.
-        allow_parallel: call.boolean("allow_parallel")?.unwrap_or(false) || cmd.is_none(),
+        allow_parallel: call.boolean("allow_parallel")?.unwrap_or(allow_parallel) || cmd.is_none(),
         cmd,
         serve_cmd,
         deps: call.paths("deps")?.into_iter().map(watched_path).collect(),
@@ -54,11 +66,21 @@ fn local_resource<'v>(call: &mut Call<'_, 'v, '_, '_>) -> Outcome<Value<'v>> {
     Ok(Value::new_none())
 }
 
-pub(crate) const DEFINITIONS: &[Definition] = &[Definition {
-    signature: "local_resource(name: Name, cmd: cmd = unset, deps: path list = [], trigger_mode = unset, \
-                resource_deps: sequence[str] = [], ignore = [], auto_init: bool = True, serve_cmd: cmd = unset, \
-                cmd_bat: cmd = unset, serve_cmd_bat: cmd = unset, allow_parallel: bool = False, links = [], \
-                labels = [], env: dict = {}, serve_env: dict = {}, readiness_probe = None, dir: path = exec dir, \
-                serve_dir: path = exec dir)",
-    body: local_resource,
-}];
+macro_rules! parameters {
+    ($name:literal, $allow_parallel:literal) => {
+        concat!(
+            $name,
+            "(name: Name, cmd: cmd = unset, deps: path list = [], trigger_mode = unset, \
+             resource_deps: sequence[str] = [], ignore = [], auto_init: bool = True, serve_cmd: cmd = unset, \
+             cmd_bat: cmd = unset, serve_cmd_bat: cmd = unset, allow_parallel: bool = ",
+            $allow_parallel,
+            ", links = [], labels = [], env: dict = {}, serve_env: dict = {}, readiness_probe = None, \
+             dir: path = exec dir, serve_dir: path = exec dir)"
+        )
+    };
+}
+
+pub(crate) const DEFINITIONS: &[Definition] = &[
+    Definition { signature: parameters!("local_resource", "False"), body: local_resource },
+    Definition { signature: parameters!("test", "True"), body: test },
+];

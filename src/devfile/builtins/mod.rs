@@ -9,7 +9,9 @@ mod custom_build;
 mod decode;
 mod docker_build;
 mod encode;
+mod features;
 mod files;
+mod git_repo;
 mod images;
 mod k8s_context;
 mod k8s_kind;
@@ -26,9 +28,13 @@ mod objects;
 pub(crate) mod os;
 mod output;
 mod probes;
+mod prune;
 mod registry;
 mod settings;
+mod telemetry;
 pub(crate) mod unavailable;
+mod version;
+mod version_range;
 
 use super::language::builtin::Definition;
 
@@ -48,10 +54,15 @@ pub(crate) fn functions() -> impl Iterator<Item = Definition> {
         probes::DEFINITIONS,
         local::DEFINITIONS,
         files::DEFINITIONS,
+        git_repo::DEFINITIONS,
         decode::DEFINITIONS,
         encode::DEFINITIONS,
         loading::DEFINITIONS,
         settings::DEFINITIONS,
+        prune::DEFINITIONS,
+        features::DEFINITIONS,
+        telemetry::DEFINITIONS,
+        version::DEFINITIONS,
         output::DEFINITIONS,
         unavailable::DEFINITIONS,
     ]

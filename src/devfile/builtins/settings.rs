@@ -1,4 +1,4 @@
-//! `trigger_mode`, `update_settings`, `ci_settings`, `watch_settings`.
+//! `trigger_mode`, `update_settings`, `ci_settings`, `watch_settings`, `secret_settings`.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -87,6 +87,12 @@ fn watch_settings<'v>(call: &mut Call<'_, 'v, '_, '_>) -> Outcome<Value<'v>> {
     Ok(Value::new_none())
 }
 
+fn secret_settings<'v>(call: &mut Call<'_, 'v, '_, '_>) -> Outcome<Value<'v>> {
+    let disable = call.boolean("disable_scrub")?.unwrap_or(false);
+    call.session.state().declarations.settings.mask_secrets = !disable;
+    Ok(Value::new_none())
+}
+
 pub(crate) const DEFINITIONS: &[Definition] = &[
     Definition { signature: "trigger_mode(trigger_mode: TriggerMode)", body: trigger_mode },
     Definition {
@@ -100,4 +106,5 @@ pub(crate) const DEFINITIONS: &[Definition] = &[
         body: ci_settings,
     },
     Definition { signature: "watch_settings(ignore: strs = [])", body: watch_settings },
+    Definition { signature: "secret_settings(disable_scrub: bool)", body: secret_settings },
 ];

@@ -21,25 +21,12 @@ macro_rules! unavailable {
 }
 
 unavailable![
-    "analytics_settings",
     "dc_resource",
-    "disable_feature",
-    "disable_snapshots",
     "docker_compose",
-    "docker_prune_settings",
-    "enable_feature",
     "exit",
-    "experimental_analytics_report",
-    "experimental_metrics_settings",
-    "experimental_telemetry_cmd",
     "helm",
     "k8s_custom_deploy",
     "load_dynamic",
-    "local_git_repo",
     "module",
-    "secret_settings",
-    "set_team",
-    "test",
-    "version_settings",
     "workload_to_resource_function",
 ];

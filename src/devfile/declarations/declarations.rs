@@ -56,6 +56,10 @@ pub struct Declarations {
     pub settings: Settings,
     /// Where `default_registry` was called.
     pub default_registry_call: Option<Span>,
+    /// Where `set_team` was called.
+    pub team_call: Option<Span>,
+    /// Where `experimental_telemetry_cmd` was called.
+    pub telemetry_call: Option<Span>,
     /// `update_settings(suppress_unused_image_warnings=)`.
     pub suppressed_unused_images: Vec<String>,
     /// `config.set_enabled_resources`, `config.clear_enabled_resources`, or the command line.
@@ -83,6 +87,8 @@ impl Declarations {
             allowed_contexts: BTreeSet::new(),
             settings: Settings::default(),
             default_registry_call: None,
+            team_call: None,
+            telemetry_call: None,
             suppressed_unused_images: Vec::new(),
             selection: Selection::default(),
             config_files: Vec::new(),

@@ -15,6 +15,7 @@ use super::binding::Call;
 use super::failure::{Failure, Outcome};
 use super::paths;
 use crate::devfile::values::blob::Blob;
+use crate::devfile::values::git_repo::GitRepo;
 use crate::devfile::values::link::LinkValue;
 use crate::devfile::values::trigger_mode::TriggerModeValue;
 use crate::diagnostic::Spanned;
@@ -139,9 +140,10 @@ impl<'v> Call<'_, 'v, '_, '_> {
 
     /// The same for a value inside an argument.
     pub fn path_of(&self, parameter: &str, value: Value<'v>) -> Outcome<PathBuf> {
-        match value.unpack_str() {
-            Some(text) => Ok(self.session.resolve(text)),
-            None => Err(self.mismatch(parameter, value, "path | string")),
+        match (value.unpack_str(), GitRepo::from_value(value)) {
+            (Some(text), _) => Ok(self.session.resolve(text)),
+            (None, Some(repo)) => Ok(repo.0.clone()),
+            (None, None) => Err(self.mismatch(parameter, value, "path | string")),
         }
     }
 

@@ -2,7 +2,6 @@
 //! it while threads run is undefined behaviour on most systems.
 
 use std::collections::BTreeMap;
-use std::process::Command;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::devfile::entry::EnvironmentOverlay;
@@ -56,16 +55,6 @@ impl Environment {
     /// The changes.
     pub fn overlay(&self) -> EnvironmentOverlay {
         self.lock().clone()
-    }
-
-    /// Gives the changes to a command, which inherits the rest.
-    pub fn apply(&self, command: &mut Command) {
-        for (key, change) in &*self.lock() {
-            match change {
-                Some(value) => command.env(key, value),
-                None => command.env_remove(key),
-            };
-        }
     }
 
     fn lock(&self) -> MutexGuard<'_, EnvironmentOverlay> {

@@ -14,7 +14,9 @@ use super::environment::Environment;
 use super::failure::{Failure, Outcome};
 use super::paths;
 use crate::devfile::builtins::config::UserConfig;
+use crate::devfile::commands::CommandRunner;
 use crate::devfile::declarations::{CallSite, Declarations, WatchedPath};
+use crate::devfile::entry::LoadOptions;
 use crate::devfile::kube_info::KubeInfo;
 use crate::diagnostic::{Diagnostic, Span};
 use crate::logs::LogSink;
@@ -71,6 +73,8 @@ pub(crate) struct Session {
     pub kube: KubeInfo,
     /// The environment.
     pub environment: Environment,
+    /// Runs commands.
+    pub commands: Arc<dyn CommandRunner>,
     /// Takes output.
     pub log: LogSink,
     /// Ends the run.
@@ -80,15 +84,9 @@ pub(crate) struct Session {
 
 impl Session {
     /// A run of `entry_file` that has recorded nothing.
-    pub fn new(
-        entry_file: PathBuf,
-        subcommand: String,
-        args: Vec<String>,
-        kube: KubeInfo,
-        environment: Environment,
-        log: LogSink,
-        cancel: CancellationToken,
-    ) -> Self {
+    pub fn new(entry_file: PathBuf, options: LoadOptions) -> Self {
+        let LoadOptions { entry_file: _, dir: _, args, subcommand, kube, environment, commands, log, cancel } = options;
+        let environment = Environment::inherit(environment);
         let state = State {
             declarations: Declarations::new(&entry_file),
             diagnostics: Vec::new(),
@@ -98,7 +96,7 @@ impl Session {
             executing: Vec::new(),
             modules: HashMap::new(),
         };
-        Self { entry_file, subcommand, args, kube, environment, log, cancel, state: RefCell::new(state) }
+        Self { entry_file, subcommand, args, kube, environment, commands, log, cancel, state: RefCell::new(state) }
     }
 
     /// What changes during a run. No borrow is held while Starlark code runs.

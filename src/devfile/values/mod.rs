@@ -3,6 +3,7 @@
 pub(crate) mod actions;
 pub(crate) mod blob;
 pub(crate) mod environ;
+pub(crate) mod git_repo;
 pub(crate) mod image_handle;
 pub(crate) mod link;
 pub(crate) mod live_update_step;
