@@ -6,8 +6,8 @@ use crate::devfile::LoadOutcome;
 use crate::diagnostic::Diagnostic;
 use crate::k8s::Object;
 use crate::project::{
-    CommandLine, DockerBuild, Image, ImageBuild, KubernetesTarget, LiveUpdate, LocalTarget, PodReadiness, PortForward,
-    Probe, ProbeAction, Project, PruneFrequency, PruneSettings, Resource, Settings, Target, TriggerMode,
+    ApiObject, CommandLine, DockerBuild, Image, ImageBuild, KubernetesTarget, LiveUpdate, LocalTarget, PodReadiness,
+    PortForward, Probe, ProbeAction, Project, PruneFrequency, PruneSettings, Resource, Settings, Target, TriggerMode,
 };
 
 /// The outcome of an evaluation. `error` is `null` when there is a project.
@@ -22,11 +22,22 @@ pub(super) fn project_json(outcome: &LoadOutcome) -> Value {
         "schema": 1,
         "project": project.map(|project| project.name.as_str()),
         "resources": project.map(|project| project.resources.values().map(|it| resource(project, it)).collect::<Vec<_>>()).unwrap_or_default(),
+        "api_objects": project.map(|project| project.api_objects.iter().map(|it| api_object(it)).collect::<Vec<_>>()).unwrap_or_default(),
         "settings": project.map(|project| settings(&project.settings)),
         "config_files": files,
         "warnings": warnings,
         "error": errors.first().map(|error| error["message"].clone()),
         "errors": errors,
+    })
+}
+
+fn api_object(object: &ApiObject) -> Value {
+    json!({
+        "kind": object.kind.to_string(),
+        "name": object.name,
+        "labels": object.labels,
+        "annotations": object.annotations,
+        "spec": object.spec,
     })
 }
 

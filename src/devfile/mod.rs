@@ -7,6 +7,7 @@ mod builtins;
 mod commands;
 pub mod declarations;
 mod kube_info;
+mod extensions;
 mod language;
 mod entry;
 #[expect(unsafe_code, reason = "starlark's derive macro implements an unsafe marker trait")]

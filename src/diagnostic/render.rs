@@ -13,6 +13,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use super::diagnostic::{Diagnostic, Severity};
+use super::embedded::embedded;
 use super::span::{Position, Span};
 
 /// At most so many steps of a call chain are shown: the outermost and the innermost ones.
@@ -29,7 +30,10 @@ pub struct RenderStyle {
 
 /// A diagnostic as text of several lines, read from disk for the excerpts.
 pub fn render(diagnostic: &Diagnostic, style: &RenderStyle) -> String {
-    render_with(diagnostic, style, |path| std::fs::read_to_string(path).ok())
+    render_with(diagnostic, style, |path| match embedded(path) {
+        Some(text) => Some(text.to_owned()),
+        None => std::fs::read_to_string(path).ok(),
+    })
 }
 
 /// The same with the texts of the files from elsewhere.

@@ -129,6 +129,7 @@ fn project(images: &[Arc<Image>], resources: Vec<Resource>) -> Arc<Project> {
         entry_file: "/p/Devfile".into(),
         images: images.iter().map(|image| (image.name.clone(), Arc::clone(image))).collect(),
         resources: resources.into_iter().map(|it| (it.name.clone(), Arc::new(it))).collect::<IndexMap<_, _>>(),
+        api_objects: vec![],
         settings: Settings::default(),
         config_files: vec![tree("/p/Devfile")],
         global_filter: Arc::default(),

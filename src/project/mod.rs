@@ -1,5 +1,6 @@
 //! What the user declared: plain data, no I/O.
 
+mod api_object;
 mod command_line;
 mod dockerfile;
 mod ignore;
@@ -14,6 +15,7 @@ mod project;
 mod resource;
 mod settings;
 
+pub use api_object::{ApiKind, ApiObject};
 pub use command_line::CommandLine;
 pub use dockerfile::{DockerfileReference, image_references, rewrite as rewrite_dockerfile};
 pub use ignore::{IgnorePattern, PathFilter, PatternError, PatternProblem, PatternSet, WatchedTree, parse_ignore_file};

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use indexmap::IndexMap;
 
+use super::api_object::ApiObject;
 use super::ignore::{PathFilter, WatchedTree};
 use super::image::Image;
 use super::name::{ImageName, ProjectName, ResourceName};
@@ -42,6 +43,8 @@ pub struct Project {
     pub images: IndexMap<ImageName, Arc<Image>>,
     /// Resources by name, in the order of reference §3.1.
     pub resources: IndexMap<ResourceName, Arc<Resource>>,
+    /// Objects of the `v1alpha1` API, in the order of their registration.
+    pub api_objects: Vec<Arc<ApiObject>>,
     /// Settings.
     pub settings: Settings,
     /// A change of any of these runs the configuration again.

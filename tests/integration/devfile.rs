@@ -81,6 +81,21 @@ fn report(evaluation: &Evaluation, log: &[String], folder: &Path) -> String {
     section(&mut text, "workloads", &show(&refs(&declarations.workload_registrations)));
     section(&mut text, "k8s_resource", &show(&refs(&declarations.kubernetes_resources)));
     section(&mut text, "local_resource", &show(&refs(&declarations.local_resources)));
+    let objects: Vec<String> = declarations
+        .api_objects
+        .iter()
+        .map(|object| {
+            let metadata = [("labels", &object.labels), ("annotations", &object.annotations)];
+            let metadata: Vec<String> = metadata
+                .into_iter()
+                .filter(|(_, entries)| !entries.is_empty())
+                .map(|(name, entries)| format!(" {name} {entries:?}"))
+                .collect();
+            let spec = serde_json::to_string_pretty(&object.spec).expect("JSON");
+            format!("{} {}{} {spec}", object.kind, object.name, metadata.concat())
+        })
+        .collect();
+    section(&mut text, "api objects", &objects);
     let settings: [&dyn Debug; 5] = [
         &declarations.settings,
         &declarations.default_trigger_mode,

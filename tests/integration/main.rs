@@ -6,6 +6,7 @@ mod cli;
 mod dashboard;
 mod dashboard_session;
 mod devfile;
+mod extensions;
 mod process;
 mod support;
 mod tidy;

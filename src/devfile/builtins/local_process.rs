@@ -2,6 +2,10 @@
 
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::ExitStatus;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
 
 use crate::devfile::commands::ConfigCommand;
 use crate::devfile::language::failure::{Failure, Outcome};
@@ -43,7 +47,46 @@ pub(crate) fn run(
         environment: session.environment.overlay(),
         kubeconfig: session.kube.kubeconfig_path.as_deref(),
     };
-    let output = session.commands.run(&command, &session.cancel, &mut echo).map_err(Failure::new)?;
+    run_until(session, &command, &session.cancel, &mut echo)
+}
+
+/// Runs a command of devloop's own quietly, at most so long.
+pub(crate) fn run_within(session: &Session, line: &CommandLine, limit: Duration) -> Outcome<Finished> {
+    let command = ConfigCommand {
+        line,
+        input: None,
+        environment: session.environment.overlay(),
+        kubeconfig: session.kube.kubeconfig_path.as_deref(),
+    };
+    let cancel = session.cancel.child_token();
+    let (ended, waiting) = mpsc::channel::<()>();
+    let timer = cancel.clone();
+    std::thread::scope(|scope| {
+        scope.spawn(move || {
+            if waiting.recv_timeout(limit) == Err(RecvTimeoutError::Timeout) {
+                timer.cancel();
+            }
+        });
+        let result = run_until(session, &command, &cancel, &mut |_| ());
+        drop(ended);
+        result
+    })
+    .map_err(|failure| {
+        if cancel.is_cancelled() && !session.cancel.is_cancelled() {
+            Failure::new(format!("it took longer than {} s and was ended", limit.as_secs()))
+        } else {
+            failure
+        }
+    })
+}
+
+fn run_until(
+    session: &Session,
+    command: &ConfigCommand<'_>,
+    cancel: &CancellationToken,
+    echo: &mut (dyn FnMut(&str) + Send),
+) -> Outcome<Finished> {
+    let output = session.commands.run(command, cancel, echo).map_err(Failure::new)?;
     let text = |bytes: Vec<u8>| match String::from_utf8(bytes) {
         Ok(text) => text,
         Err(error) => String::from_utf8_lossy(error.as_bytes()).into_owned(),

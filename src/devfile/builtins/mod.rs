@@ -3,6 +3,7 @@
 
 #![expect(clippy::unnecessary_wraps, reason = "every builtin has the type `Body`, also one that cannot fail")]
 
+pub(crate) mod api;
 pub(crate) mod config;
 mod config_flags;
 mod custom_build;
@@ -22,7 +23,7 @@ mod kustomize;
 mod live_update;
 mod loading;
 mod local;
-mod local_process;
+pub(crate) mod local_process;
 mod local_resource;
 mod objects;
 pub(crate) mod os;

@@ -8,7 +8,7 @@ use super::image_declaration::ImageDeclaration;
 use super::kubernetes_declaration::{KubernetesResourceCall, ObjectDeclaration, WorkloadRegistration};
 use super::local_declaration::LocalResourceDeclaration;
 use crate::diagnostic::{Span, Spanned};
-use crate::project::{PatternSet, Settings, TriggerMode, WatchedTree};
+use crate::project::{ApiObject, PatternSet, Settings, TriggerMode, WatchedTree};
 
 /// Which resources a run shall enable (reference §2.9).
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
@@ -48,6 +48,8 @@ pub struct Declarations {
     pub kubernetes_resources: Vec<KubernetesResourceCall>,
     /// `local_resource`.
     pub local_resources: Vec<LocalResourceDeclaration>,
+    /// `v1alpha1.*`.
+    pub api_objects: Vec<ApiObject>,
     /// `trigger_mode`.
     pub default_trigger_mode: Option<Spanned<TriggerMode>>,
     /// `allow_k8s_contexts`.
@@ -83,6 +85,7 @@ impl Declarations {
             workload_registrations: Vec::new(),
             kubernetes_resources: Vec::new(),
             local_resources: Vec::new(),
+            api_objects: Vec::new(),
             default_trigger_mode: None,
             allowed_contexts: BTreeSet::new(),
             settings: Settings::default(),

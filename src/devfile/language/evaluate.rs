@@ -10,6 +10,7 @@ use super::globals;
 use super::paths;
 use super::session::{ModuleState, Session, read_text};
 use super::source;
+use crate::devfile::extensions::{self, built_in};
 use crate::diagnostic::did_you_mean;
 
 /// How deep calls may be nested.
@@ -43,7 +44,9 @@ pub(crate) fn execute(session: &Session, path: &Path) -> Outcome<FrozenModule> {
             path.display()
         )));
     }
-    session.watch(path);
+    if built_in::source(path).is_none() {
+        session.watch(path);
+    }
     session.begin(path);
     let result = run(session, path, text).map_err(Failure::from);
     session.end(
@@ -89,8 +92,7 @@ impl FileLoader for Loader<'_> {
 /// Executes the file that `load`, `include` and the like name.
 pub(crate) fn load(session: &Session, path: &str) -> Outcome<FrozenModule> {
     if let Some(extension) = path.strip_prefix("ext://") {
-        return Err(Failure::new(format!("cannot load `{path}`: this version does not have extensions"))
-            .help(format!("copy the functions of `{extension}` into a file beside this one and load that")));
+        return execute(session, &extensions::locate(session, extension)?);
     }
     execute(session, &paths::resolve(&session.dir(), path))
 }

@@ -13,7 +13,7 @@ use crate::devfile::values::trigger_mode::TriggerModeValue;
 use crate::project::TriggerMode;
 
 /// Modules of the reference that this version does not have.
-const UNAVAILABLE_MODULES: [&str; 3] = ["shlex", "sys", "v1alpha1"];
+const UNAVAILABLE_MODULES: [&str; 2] = ["shlex", "sys"];
 
 static GLOBALS: LazyLock<Globals> = LazyLock::new(build);
 
@@ -24,7 +24,7 @@ pub(crate) fn globals() -> &'static Globals {
 
 /// All names, for suggestions.
 pub(crate) fn names() -> Vec<String> {
-    let modules = ["os", "config", "__file__", "__name__"].map(str::to_owned);
+    let modules = ["os", "config", "v1alpha1", "__file__", "__name__"].map(str::to_owned);
     GLOBALS.names().map(|name| name.as_str().to_owned()).chain(modules).collect()
 }
 
@@ -52,6 +52,7 @@ pub(crate) fn predeclare(module: &Module<'_>, session: &Session, path: &Path) {
     module.set("__name__", heap.alloc(name));
     module.set("os", heap.alloc(builtins::os::namespace(session)));
     module.set("config", heap.alloc(builtins::config::namespace(session)));
+    module.set("v1alpha1", heap.alloc(builtins::api::namespace()));
     for name in UNAVAILABLE_MODULES {
         module.set(name, heap.alloc(Namespace::unavailable(name)));
     }

@@ -1,7 +1,7 @@
 //! What one run knows and has recorded so far; builtins reach it through the evaluator.
 
 use std::cell::{RefCell, RefMut};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -17,6 +17,7 @@ use crate::devfile::builtins::config::UserConfig;
 use crate::devfile::commands::CommandRunner;
 use crate::devfile::declarations::{CallSite, Declarations, WatchedPath};
 use crate::devfile::entry::LoadOptions;
+use crate::devfile::extensions::built_in;
 use crate::devfile::kube_info::KubeInfo;
 use crate::diagnostic::{Diagnostic, Span};
 use crate::logs::LogSink;
@@ -55,6 +56,8 @@ pub(crate) struct State {
     pub steps: IndexMap<Span, StepUse>,
     /// `config.*`.
     pub config: UserConfig,
+    /// Extensions that a file has loaded, by the names that objects would have.
+    pub loaded_extensions: BTreeSet<String>,
     /// The files whose top level is executing, innermost last.
     executing: Vec<Arc<Path>>,
     modules: HashMap<PathBuf, ModuleState>,
@@ -87,12 +90,14 @@ impl Session {
     pub fn new(entry_file: PathBuf, options: LoadOptions) -> Self {
         let LoadOptions { entry_file: _, dir: _, args, subcommand, kube, environment, commands, log, cancel } = options;
         let environment = Environment::inherit(environment);
+        crate::diagnostic::set_embedded(built_in::source);
         let state = State {
             declarations: Declarations::new(&entry_file),
             diagnostics: Vec::new(),
             config_files: IndexSet::new(),
             steps: IndexMap::new(),
             config: UserConfig::default(),
+            loaded_extensions: BTreeSet::new(),
             executing: Vec::new(),
             modules: HashMap::new(),
         };
@@ -205,6 +210,9 @@ impl Session {
 
 /// Reads a text file; the failure names it.
 pub(crate) fn read_text(path: &Path) -> Outcome<String> {
+    if let Some(text) = built_in::source(path) {
+        return Ok(text.to_owned());
+    }
     let bytes = std::fs::read(path)
         .map_err(|error| Failure::new(format!("cannot read `{}`: {}", path.display(), describe(&error))))?;
     String::from_utf8(bytes)

@@ -1,6 +1,7 @@
 //! Values of the language that carry devloop's own data: plain, immutable, most of them opaque to the configuration.
 
 pub(crate) mod actions;
+pub(crate) mod api_value;
 pub(crate) mod blob;
 pub(crate) mod environ;
 pub(crate) mod git_repo;
