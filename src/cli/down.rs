@@ -1,6 +1,7 @@
 //! `devloop down`: deletes what `up` or `ci` created, and waits until it is gone.
 
 use std::fmt::Write as _;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
@@ -11,9 +12,11 @@ use super::config::{evaluate, print_diagnostics};
 use super::error::CommandError;
 use super::exit_code::ExitCode;
 use crate::cluster::{Cluster, DownOptions, DownReport, Namespaces, down as tear_down};
+use crate::engine::WorkError;
 use crate::logs::{LogSource, LogStore};
-use crate::project::{Project, Target};
-use crate::run::Interrupts;
+use crate::process::{CommandEnvironment, SessionEnvironment, Supervisor, session_environment};
+use crate::project::{Project, Resource, ResourceName, Target};
+use crate::run::{Interrupts, delete_custom};
 use crate::ui::headless::{self, HeadlessOptions};
 
 /// For everything to be gone: finalizers and grace periods of pods take their time.
@@ -24,6 +27,12 @@ pub(super) fn down(arguments: &DownArgs) -> Result<ExitCode, CommandError> {
     let logs = LogStore::new();
     let outcome = evaluate(&arguments.project, "down", &kube, &logs)?;
     print_diagnostics(&outcome);
+    let environment = SessionEnvironment {
+        devfile: outcome.environment.clone(),
+        kubeconfig: kube.frozen.as_ref().map(|frozen| frozen.path().to_path_buf()),
+        colors: common::colors_on_stderr(),
+    };
+    let environment = session_environment(&environment, |name| std::env::var_os(name).is_some());
     let Some(project) = outcome.project else { return Ok(ExitCode::Config) };
     let Some(context) = &kube.context else {
         return common::print_out("nothing to delete: no Kubernetes cluster is configured\n").map(|()| ExitCode::Ok);
@@ -44,8 +53,16 @@ pub(super) fn down(arguments: &DownArgs) -> Result<ExitCode, CommandError> {
         let printer =
             tokio::spawn(headless::print(logs.reader(), tokio::io::stdout(), HeadlessOptions::default(), done.clone()));
         let cancel = options.cancel.clone();
-        let report = tokio::select! {
-            report = tear_down(&cluster, &project.name, &options) => report.map_err(CommandError::environment),
+        let customs = CustomDeploys { project: &project, environment, logs: &logs, cancel: &options.cancel };
+        let (before, after) = customs.in_order();
+        let everything = async {
+            let mut failures = customs.delete(&before).await;
+            let report = tear_down(&cluster, &project.name, &options).await.map_err(CommandError::environment);
+            failures.extend(customs.delete(&after).await);
+            report.map(|report| (report, failures))
+        };
+        let result = tokio::select! {
+            result = everything => result,
             signal = interrupts.next() => {
                 cancel.cancel();
                 return Ok(ExitCode::Signal(signal.exit_code()));
@@ -53,7 +70,8 @@ pub(super) fn down(arguments: &DownArgs) -> Result<ExitCode, CommandError> {
         };
         done.cancel();
         let _ = printer.await;
-        summarize(&report?)
+        let (report, failures) = result?;
+        summarize(&report, before.len() + after.len(), &failures)
     });
     runtime.shutdown_background();
     result
@@ -72,7 +90,77 @@ fn declared(project: &Project) -> Vec<crate::k8s::ObjectId> {
         .collect()
 }
 
-fn summarize(report: &DownReport) -> Result<ExitCode, CommandError> {
+/// The resources that the user's own commands delete.
+struct CustomDeploys<'a> {
+    project: &'a Project,
+    environment: CommandEnvironment,
+    logs: &'a LogStore,
+    cancel: &'a CancellationToken,
+}
+
+impl<'a> CustomDeploys<'a> {
+    /// Those that go before the objects of all other resources, and those that go after them: in reverse order of their
+    /// declaration, but nothing before what depends on it (reference §3.16).
+    fn in_order(&self) -> (Vec<&'a Arc<Resource>>, Vec<&'a Arc<Resource>>) {
+        let enabled = || self.project.resources.values().filter(|resource| resource.enabled);
+        let mut ordered: Vec<&Arc<Resource>> = Vec::new();
+        for resource in enabled().rev() {
+            self.visit(resource, &mut ordered);
+        }
+        // The objects of all other resources are deleted in one go, when the last of them that others wait for is due.
+        let custom = |resource: &&Arc<Resource>| is_custom(resource);
+        let first_other = ordered.iter().rposition(|resource| {
+            matches!(&resource.target, Target::Kubernetes(target) if target.custom_deploy.is_none())
+                && ordered.iter().any(|dependent| is_custom(dependent) && depends_on(dependent, &resource.name))
+        });
+        let (before, after) = ordered.split_at(first_other.unwrap_or(0));
+        (before.iter().copied().filter(custom).collect(), after.iter().copied().filter(custom).collect())
+    }
+
+    /// Adds a resource after everything that depends on it.
+    fn visit(&self, resource: &'a Arc<Resource>, ordered: &mut Vec<&'a Arc<Resource>>) {
+        if ordered.iter().any(|known| known.name == resource.name) {
+            return;
+        }
+        let dependents = self.project.resources.values().rev();
+        for dependent in dependents.filter(|other| other.enabled && depends_on(other, &resource.name)) {
+            self.visit(dependent, ordered);
+        }
+        ordered.push(resource);
+    }
+
+    /// Runs the delete commands; what fails keeps nothing else from being deleted.
+    async fn delete(&self, resources: &[&Arc<Resource>]) -> Vec<(ResourceName, String)> {
+        let mut failures = Vec::new();
+        for resource in resources {
+            let log = self.logs.sink(Some(resource.name.clone()), LogSource::Build);
+            let limit = self.project.settings.k8s_upsert_timeout;
+            let supervisor = Supervisor::default();
+            let environment = self.environment.clone();
+            match delete_custom(&supervisor, environment, resource, limit, &log, self.cancel).await {
+                Ok(()) | Err(WorkError::Cancelled) => {}
+                Err(WorkError::Failed(message) | WorkError::Lost(message)) => {
+                    failures.push((resource.name.clone(), message));
+                }
+            }
+        }
+        failures
+    }
+}
+
+fn is_custom(resource: &Resource) -> bool {
+    matches!(&resource.target, Target::Kubernetes(target) if target.custom_deploy.is_some())
+}
+
+fn depends_on(resource: &Resource, name: &ResourceName) -> bool {
+    resource.resource_deps.iter().any(|dependency| dependency.value == *name)
+}
+
+fn summarize(
+    report: &DownReport,
+    customs: usize,
+    failures: &[(ResourceName, String)],
+) -> Result<ExitCode, CommandError> {
     // Each deletion has been said when it was done.
     let mut text = String::new();
     for (id, reason) in &report.kept {
@@ -83,17 +171,20 @@ fn summarize(report: &DownReport) -> Result<ExitCode, CommandError> {
         1 => text.push_str("1 object deleted\n"),
         count => drop(writeln!(text, "{count} objects deleted")),
     }
-    if report.deleted.is_empty() && report.kept.is_empty() && report.is_complete() {
+    if report.deleted.is_empty() && report.kept.is_empty() && report.is_complete() && customs == 0 {
         text.push_str("nothing to delete\n");
     }
     common::print_out(&text)?;
-    if report.is_complete() {
+    if report.is_complete() && failures.is_empty() {
         return Ok(ExitCode::Ok);
     }
     let mut error = CommandError::failed("not everything could be deleted");
     for (id, holders) in &report.remaining {
         let why = if holders.is_empty() { String::new() } else { format!(" (held by {})", holders.join(", ")) };
         error = error.hint(format!("{id} is still being deleted{why}: look at it, then run `devloop down` again"));
+    }
+    for (name, failure) in failures {
+        error = error.hint(format!("{name}: {failure}"));
     }
     for (id, failure) in &report.failed {
         error = error.hint(format!("{id}: {failure}"));

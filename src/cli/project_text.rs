@@ -26,6 +26,7 @@ fn describe(project: &Project, resource: &Resource, text: &mut String) {
         notes.push("not started by itself");
     }
     let kind = match &resource.target {
+        Target::Kubernetes(target) if target.custom_deploy.is_some() => "custom deploy",
         Target::Kubernetes(_) => "kubernetes",
         Target::Local(_) => "local",
     };
@@ -33,6 +34,10 @@ fn describe(project: &Project, resource: &Resource, text: &mut String) {
     line(text, format_args!("{} [{kind}]{notes}", resource.name));
     match &resource.target {
         Target::Kubernetes(target) => {
+            if let Some(deploy) = &target.custom_deploy {
+                line(text, format_args!("  apply     {}", deploy.apply));
+                line(text, format_args!("  delete    {}", deploy.delete));
+            }
             for object in &target.objects {
                 line(text, format_args!("  object    {}", object.id));
             }

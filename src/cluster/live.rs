@@ -82,7 +82,7 @@ impl Live {
 
     /// Whether it is a Job that has ended with success.
     pub(super) fn is_complete_job(&self) -> bool {
-        self.is_job() && self.has_condition("Complete")
+        crate::k8s::is_complete_job(&self.0)
     }
 
     /// Whether it is a Job that has ended without success.

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
 
-use super::assemble::{AssembleOptions, assemble};
+use super::assemble::{AssembleOptions, Assembled, NameWorkloads, assemble};
 use super::commands::CommandRunner;
 use super::declarations::Declarations;
 use super::kube_info::KubeInfo;
@@ -15,6 +15,7 @@ use super::language::evaluate::execute;
 use super::language::failure::Failure;
 use super::language::paths;
 use super::language::session::Session;
+use super::language::workload_function::WorkloadFunction;
 use crate::diagnostic::Diagnostic;
 use crate::logs::LogSink;
 use crate::project::{Project, WatchedTree};
@@ -87,18 +88,15 @@ pub struct Evaluation {
 pub fn load(options: LoadOptions) -> LoadOutcome {
     let started = Instant::now();
     let log = options.log.clone();
-    let assemble_options = AssembleOptions { kube: options.kube.clone(), subcommand: options.subcommand.clone() };
-    let evaluation = evaluate(options);
-    let Evaluation { declarations, mut diagnostics, environment } = evaluation;
-    let config_files = declarations.config_files.clone();
-    let mut project = None;
-    if !diagnostics.iter().any(Diagnostic::is_error) {
-        let assembled = assemble(declarations, &assemble_options);
-        diagnostics.extend(assembled.diagnostics);
-        if !diagnostics.iter().any(Diagnostic::is_error) {
-            project = assembled.project;
-        }
-    }
+    let entry_file = options.entry_file.clone();
+    let environment = options.environment.clone();
+    let (evaluation, project) = match on_large_stack(|| execute_and_assemble(options)) {
+        Ok(done) => done,
+        Err(problem) => (failed(entry_file, environment, problem), None),
+    };
+    let Evaluation { declarations, diagnostics, environment } = evaluation;
+    let config_files = declarations.config_files;
+    let mut project = project;
     if let Some(project) = &mut project {
         project.warnings = diagnostics.iter().filter(|diagnostic| !diagnostic.is_error()).cloned().collect();
     }
@@ -112,23 +110,50 @@ pub fn load(options: LoadOptions) -> LoadOutcome {
 
 /// Executes the entry file and what it loads.
 pub fn evaluate(options: LoadOptions) -> Evaluation {
-    let entry_file = options.entry_file.clone().unwrap_or_else(|| options.dir.join(ENTRY_FILES[0]));
+    let entry_file = options.entry_file.clone();
     let environment = options.environment.clone();
-    let failed = |problem: String| Evaluation {
-        declarations: Declarations::new(entry_file),
+    on_large_stack(|| execute_all(options).0).unwrap_or_else(|problem| failed(entry_file, environment, problem))
+}
+
+fn failed(entry_file: Option<PathBuf>, environment: EnvironmentOverlay, problem: String) -> Evaluation {
+    Evaluation {
+        declarations: Declarations::new(entry_file.unwrap_or_else(|| PathBuf::from(ENTRY_FILES[0]))),
         diagnostics: vec![Diagnostic::error(problem)],
         environment,
-    };
-    // Calls of the language nest calls of the evaluator, which take more than the usual stack before the limit.
-    let thread = std::thread::Builder::new().name("devfile".to_owned()).stack_size(STACK_BYTES);
-    match thread.spawn(|| execute_all(options)).map(std::thread::JoinHandle::join) {
-        Ok(Ok(evaluation)) => evaluation,
-        Ok(Err(_)) => failed("the evaluation of the configuration has crashed: please report this".to_owned()),
-        Err(error) => failed(format!("cannot start the evaluation: {error}")),
     }
 }
 
-fn execute_all(options: LoadOptions) -> Evaluation {
+/// Calls of the language nest calls of the evaluator, which take more than the usual stack before the limit.
+fn on_large_stack<T: Send>(work: impl FnOnce() -> T + Send) -> Result<T, String> {
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().name("devfile".to_owned()).stack_size(STACK_BYTES);
+        match thread.spawn_scoped(scope, work).map(std::thread::ScopedJoinHandle::join) {
+            Ok(Ok(done)) => Ok(done),
+            Ok(Err(_)) => Err("the evaluation of the configuration has crashed: please report this".to_owned()),
+            Err(error) => Err(format!("cannot start the evaluation: {error}")),
+        }
+    })
+}
+
+/// The declarations that are left behind have nothing but what the next run needs.
+fn execute_and_assemble(options: LoadOptions) -> (Evaluation, Option<Project>) {
+    let assemble_options = AssembleOptions { kube: options.kube.clone(), subcommand: options.subcommand.clone() };
+    let (mut evaluation, namer) = execute_all(options);
+    if evaluation.diagnostics.iter().any(Diagnostic::is_error) {
+        return (evaluation, None);
+    }
+    let config_files = evaluation.declarations.config_files.clone();
+    let left = Declarations { config_files, ..Declarations::new(evaluation.declarations.entry_file.clone()) };
+    let declarations = std::mem::replace(&mut evaluation.declarations, left);
+    let by_function = namer.as_ref().map(|namer| namer as &dyn NameWorkloads);
+    let Assembled { project, diagnostics } = assemble(declarations, &assemble_options, by_function);
+    evaluation.diagnostics.extend(namer.into_iter().flat_map(WorkloadFunction::into_diagnostics));
+    evaluation.diagnostics.extend(diagnostics);
+    let project = project.filter(|_| !evaluation.diagnostics.iter().any(Diagnostic::is_error));
+    (evaluation, project)
+}
+
+fn execute_all(options: LoadOptions) -> (Evaluation, Option<WorkloadFunction>) {
     let (entry_file, tried) = entry(options.entry_file.as_deref(), &options.dir);
     let session = Session::new(entry_file.clone(), options);
     session.watch(&entry_file);
@@ -163,8 +188,9 @@ fn execute_all(options: LoadOptions) -> Evaluation {
     }
     let selection = session.state().config.selection(&session.args);
     session.state().declarations.selection = selection;
+    let namer = WorkloadFunction::of(&session);
     let (declarations, diagnostics, environment) = session.into_parts();
-    Evaluation { declarations, diagnostics, environment: environment.overlay() }
+    (Evaluation { declarations, diagnostics, environment: environment.overlay() }, namer)
 }
 
 /// The entry file, and the paths that were tried for it.

@@ -189,8 +189,10 @@ fn environment(request: &CustomBuildRequest, expected: Option<&ImageReference>) 
         set("EXPECTED_REGISTRY", registry.host.clone());
     }
     for (index, (reference, name)) in request.base_images.iter().enumerate() {
-        set(&format!("TILT_IMAGE_{index}"), reference.to_string());
-        set(&format!("TILT_IMAGE_MAP_{index}"), name.clone());
+        for prefix in ["TILT", "DEVLOOP"] {
+            set(&format!("{prefix}_IMAGE_{index}"), reference.to_string());
+            set(&format!("{prefix}_IMAGE_MAP_{index}"), name.clone());
+        }
     }
     variables
 }
@@ -258,6 +260,8 @@ mod tests {
             "EXPECTED_REGISTRY=localhost:5000",
             "TILT_IMAGE_0=base:1",
             "TILT_IMAGE_MAP_0=base",
+            "DEVLOOP_IMAGE_0=base:1",
+            "DEVLOOP_IMAGE_MAP_0=base",
         ];
         let fresh = [
             "EXPECTED_REF=localhost:5000/gcr.io_team_app:devloop-build-7",

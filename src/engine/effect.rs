@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::event::{BuiltImage, WorkId};
 use crate::k8s::{ObjectId, Uid};
@@ -33,8 +34,9 @@ pub enum Effect {
         bases: BTreeMap<ImageName, BuiltImage>,
         /// Whether a resource deploys it, so that the cluster must find it.
         deployed: bool,
-        /// Whether results of earlier builds must not be used.
-        force: bool,
+        /// Whether it is built although there is a result of the same input (reference §3.10). The build itself is the
+        /// same: the engine's layers are cached by content.
+        forced: bool,
         /// The build; bringing the image to the cluster is the step after it.
         step: Step,
     },
@@ -94,6 +96,15 @@ pub enum Effect {
         resource: ResourceName,
         /// Objects that other resources declare: they stay.
         declared_elsewhere: Vec<ObjectId>,
+    },
+    /// Run the delete command of a custom deploy that vanished or was disabled.
+    DeleteCustom {
+        /// The work.
+        work: WorkId,
+        /// The resource, as it was deployed.
+        resource: Arc<Resource>,
+        /// How long the command may take.
+        limit: Duration,
     },
     /// Delete what earlier sessions of this project created and the project no longer has.
     PruneStale {

@@ -92,13 +92,16 @@ impl Engine {
 
     /// The namespaces that pods of the project are in.
     pub fn namespaces(&self) -> std::collections::BTreeSet<String> {
-        self.state
+        let deployed = self.state.resources.values().filter_map(|resource| resource.deployed.as_ref());
+        let of_objects =
+            deployed.flat_map(|deployed| &deployed.objects).filter_map(|object| object.id.namespace.clone());
+        // The commands of a custom deploy need not say what they applied where.
+        let says_nothing = self
+            .state
             .resources
             .values()
-            .filter_map(|resource| resource.deployed.as_ref())
-            .flat_map(|deployed| &deployed.objects)
-            .filter_map(|object| object.id.namespace.clone())
-            .collect()
+            .any(|resource| resource.deployed.as_ref().is_some_and(|deployed| deployed.objects.is_empty()));
+        of_objects.chain(self.options.namespace.clone().filter(|_| says_nothing)).collect()
     }
 
     /// Changes whenever pods, deploys or the project do: what follows them need look only then.

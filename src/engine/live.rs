@@ -44,6 +44,10 @@ impl Engine {
         if state.deployed.is_none() || !state.last_full_ok || state.runtime.status == RuntimeStatus::Error {
             return false;
         }
+        // What the deploy itself depends on has to be deployed.
+        if state.changes.changed_after(state.consumed) {
+            return false;
+        }
         target.images.iter().all(|name| {
             let pending = self.state.images.get(name).is_some_and(|image| image.changes.changed_after(state.consumed));
             !pending
@@ -141,7 +145,14 @@ impl Engine {
             }
             for image in live_images(project, target) {
                 let Some(built) = deployed.images.get(&image.name) else { continue };
-                for container in crate::k8s::live_update_containers(pod, &built.image.cluster_ref, &image.reference) {
+                let by_name = image.live_update.as_ref().and_then(|live_update| live_update.container_name.as_deref());
+                let selected: Vec<&Container> = if let Some(name) = by_name {
+                    crate::k8s::named_containers(pod, name).collect()
+                } else {
+                    let deployed = &built.image.cluster_ref;
+                    crate::k8s::live_update_containers(pod, deployed, &image.reference).collect()
+                };
+                for container in selected {
                     candidates.push(Candidate {
                         pod: Arc::clone(pod),
                         container: container.clone(),

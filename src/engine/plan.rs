@@ -1,7 +1,7 @@
 //! Facts to effects: decides what to start and why the rest waits (reference §3.6). Computed anew on every event.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::change_log::Sequence;
@@ -11,6 +11,7 @@ use super::hold::Hold;
 use super::snapshot::Connection;
 use super::state::Work;
 use super::status::UpdateReason;
+use super::updates::is_live_update_only;
 use crate::project::{ImageName, KubernetesTarget, Project, Resource, ResourceName, Target, TriggerMode};
 
 /// The resource that holds the objects which belong to no other (reference §3.3).
@@ -88,8 +89,9 @@ impl Engine {
         match &resource.target {
             Target::Local(_) => state.changes.paths_after(state.consumed),
             Target::Kubernetes(target) => {
-                let mut files: Vec<PathBuf> = Vec::new();
-                let mut seen = BTreeSet::new();
+                // Those of a custom deploy come first; others have none of their own.
+                let mut files: Vec<PathBuf> = state.changes.paths_after(state.consumed);
+                let mut seen: BTreeSet<Arc<Path>> = files.iter().map(|path| Arc::from(path.as_path())).collect();
                 for image in target.images.iter().filter_map(|name| self.state.images.get(name)) {
                     files.extend(
                         image
@@ -117,6 +119,7 @@ impl Engine {
                 .images
                 .iter()
                 .filter_map(|name| self.state.images.get(name)?.changes.first_after(state.consumed))
+                .chain(state.changes.first_after(state.consumed))
                 .min(),
         }
     }
@@ -246,11 +249,9 @@ impl Engine {
             if self.cluster_is_away() {
                 return Some(Hold::WaitingForCluster);
             }
-            let needs_engine = target.images.iter().any(|name| {
-                project
-                    .images
-                    .get(name)
-                    .is_some_and(|image| self.needs_build(image, false, &BTreeSet::new(), self.state.sequence, target))
+            let needs_engine = target.images.iter().filter_map(|name| project.images.get(name)).any(|image| {
+                !is_live_update_only(image)
+                    && self.needs_build(image, false, &BTreeSet::new(), self.state.sequence, target)
             });
             if needs_engine && matches!(self.state.docker, Some(Connection::Lost(_) | Connection::Connecting)) {
                 return Some(Hold::WaitingForDocker);

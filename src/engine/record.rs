@@ -160,6 +160,8 @@ impl Engine {
                 self.restart_serve(name);
             }
             Target::Local(_) => self.record_trigger(name.clone()),
+            // Only its commands know how it is deployed.
+            Target::Kubernetes(target) if target.custom_deploy.is_some() => self.record_trigger(name.clone()),
             Target::Kubernetes(_) => {
                 let what = "restarting pods";
                 let work = self.state.start_work(Work::Housekeeping { resource: Some(name.clone()), what });
@@ -195,8 +197,11 @@ impl Engine {
                 }
             }
             for (name, resource) in &project.resources {
-                if let Target::Local(local) = &resource.target
-                    && covers(&local.watched, path)
+                let watched = match &resource.target {
+                    Target::Local(local) => Some(&local.watched),
+                    Target::Kubernetes(target) => target.custom_deploy.as_ref().map(|deploy| &deploy.watched),
+                };
+                if watched.is_some_and(|watched| covers(watched, path))
                     && let Some(state) = self.state.resources.get_mut(name)
                 {
                     state.changes.record(path, sequence);

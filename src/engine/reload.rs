@@ -7,7 +7,7 @@ use super::effect::Effect;
 use super::engine::Engine;
 use super::event::ConfigOutcome;
 use super::snapshot::{ForwardSnapshot, ForwardState};
-use super::state::{ResourceState, Work};
+use super::state::{ResourceState, Stage, Work};
 use crate::diagnostic::Diagnostic;
 use crate::k8s::{Object, ObjectId};
 use crate::logs::Level;
@@ -90,15 +90,40 @@ impl Engine {
     /// Stops what runs for a resource and deletes its objects, but for those that another resource has now.
     fn remove_resource(&mut self, resource: &Arc<Resource>, project: &Project) {
         let name = &resource.name;
+        let applied = self.is_applied(name);
         self.stop_resource(name, "it is no longer in the configuration");
-        self.delete_objects(resource, project, false);
+        self.delete_deployed(resource, project, false, applied);
         self.state.owners.retain(|_, owner| owner != name);
         self.state.resources.shift_remove(name);
         self.log(Some(name.clone()), Level::Info, "removed: it is no longer in the configuration");
     }
 
-    fn delete_objects(&mut self, resource: &Resource, project: &Project, same_name_counts_as_own: bool) {
+    /// Whether there may be something of it in the cluster.
+    fn is_applied(&self, name: &ResourceName) -> bool {
+        self.state.resources.get(name).is_some_and(|state| {
+            let deploying = state.update.as_ref().is_some_and(|update| matches!(update.stage, Stage::Deploying(_)));
+            state.deployed.is_some() || deploying
+        })
+    }
+
+    /// Deletes what a resource has deployed; a custom deploy only when it has been `applied` in this session.
+    fn delete_deployed(
+        &mut self,
+        resource: &Arc<Resource>,
+        project: &Project,
+        same_name_counts_as_own: bool,
+        applied: bool,
+    ) {
         let Target::Kubernetes(target) = &resource.target else { return };
+        if target.custom_deploy.is_some() {
+            if applied {
+                let what = "running the delete command";
+                let work = self.state.start_work(Work::Housekeeping { resource: Some(resource.name.clone()), what });
+                let limit = project.settings.k8s_upsert_timeout;
+                self.effects.push(Effect::DeleteCustom { work, resource: Arc::clone(resource), limit });
+            }
+            return;
+        }
         let declared_elsewhere: Vec<ObjectId> = project
             .resources
             .values()
@@ -138,6 +163,7 @@ impl Engine {
         if !self.state.resources.get(name).is_some_and(|state| state.enabled) {
             return;
         }
+        let applied = self.is_applied(name);
         self.stop_resource(name, "disabled");
         let Some(project) = self.state.project.clone() else { return };
         let resource = project.resources.get(name).cloned();
@@ -148,7 +174,7 @@ impl Engine {
             *state = ResourceState { serve, forwards, ..ResourceState::default() };
             self.state.owners.retain(|_, owner| owner != name);
             if deployed && let Some(resource) = resource {
-                self.delete_objects(&resource, &project, true);
+                self.delete_deployed(&resource, &project, true, applied);
             }
         }
         self.log(Some(name.clone()), Level::Info, "disabled");
@@ -157,7 +183,13 @@ impl Engine {
 }
 
 fn same_kind(old: &Target, new: &Target) -> bool {
-    matches!((old, new), (Target::Kubernetes(_), Target::Kubernetes(_)) | (Target::Local(_), Target::Local(_)))
+    match (old, new) {
+        (Target::Kubernetes(old), Target::Kubernetes(new)) => {
+            old.custom_deploy.is_some() == new.custom_deploy.is_some()
+        }
+        (Target::Local(_), Target::Local(_)) => true,
+        (Target::Kubernetes(_), Target::Local(_)) | (Target::Local(_), Target::Kubernetes(_)) => false,
+    }
 }
 
 /// Whether what is built or deployed for a resource is defined differently now. Places in files, watched paths, labels,
@@ -166,6 +198,7 @@ fn changed(old: &Resource, new: &Resource, old_project: Option<&Project>, projec
     match (&old.target, &new.target) {
         (Target::Kubernetes(before), Target::Kubernetes(after)) => {
             !same_objects(&before.objects, &after.objects)
+                || !same_custom_deploy(before, after)
                 || before.images != after.images
                 || before.deployed_images != after.deployed_images
                 || images_changed(after, old_project, project)
@@ -175,6 +208,17 @@ fn changed(old: &Resource, new: &Resource, old_project: Option<&Project>, projec
         }
         (Target::Local(before), Target::Local(after)) => !same_commands(before, after),
         (Target::Kubernetes(_), Target::Local(_)) | (Target::Local(_), Target::Kubernetes(_)) => true,
+    }
+}
+
+/// Whether the same commands deploy it; what they are run again for does not count.
+fn same_custom_deploy(old: &KubernetesTarget, new: &KubernetesTarget) -> bool {
+    match (&old.custom_deploy, &new.custom_deploy) {
+        (Some(old), Some(new)) => {
+            old.apply == new.apply && old.delete == new.delete && old.image_deps == new.image_deps
+        }
+        (None, None) => true,
+        (Some(_), None) | (None, Some(_)) => false,
     }
 }
 

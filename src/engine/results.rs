@@ -9,6 +9,7 @@ use super::event::{BuiltImage, Deployment, LiveError, WorkError, WorkId, WorkRes
 use super::snapshot::{UpdateOutcome, UpdateRecord};
 use super::state::{Built, Deployed, ServeState, Stage, Work};
 use super::status::{UpdateKind, UpdateReason};
+use super::updates::is_live_update_only;
 use crate::logs::Level;
 use crate::project::{ImageName, ResourceName, Target};
 
@@ -104,6 +105,7 @@ impl Engine {
                     self.state.owners.insert(object.uid.clone(), name.clone());
                 }
                 let now = self.now;
+                self.refresh_live_update_only(name);
                 if let Some(state) = self.state.resources.get_mut(name) {
                     let images = state.update.as_mut().map(|update| std::mem::take(&mut update.deploying));
                     let images = images.unwrap_or_default();
@@ -123,6 +125,28 @@ impl Engine {
             Err(WorkError::Cancelled) => self.end_update(name, UpdateEnd::Cancelled),
             Err(WorkError::Lost(message)) => self.end_update(name, UpdateEnd::Lost(message)),
             Err(WorkError::Failed(message)) => self.end_update(name, UpdateEnd::Failed(message)),
+        }
+    }
+
+    /// Nothing is built for an image that is only live-updated, so nothing says which files its containers hold. After
+    /// a deploy by the user's own commands, and after one in place of a live update, they count as current: the same
+    /// files would only be refused again.
+    fn refresh_live_update_only(&mut self, name: &ResourceName) {
+        let Some(project) = self.state.project.clone() else { return };
+        let Some(Target::Kubernetes(target)) = project.resources.get(name).map(|resource| &resource.target) else {
+            return;
+        };
+        let Some(update) = self.state.resources.get_mut(name).and_then(|state| state.update.as_mut()) else { return };
+        if target.custom_deploy.is_none() && update.rebuild_reason.is_none() {
+            return;
+        }
+        for (image, built) in &mut update.deploying {
+            if project.images.get(image).is_some_and(|image| is_live_update_only(image)) {
+                built.contains.insert(image.clone(), update.sequence);
+                if let Some(state) = self.state.images.get_mut(image) {
+                    state.built = Some(built.clone());
+                }
+            }
         }
     }
 

@@ -123,7 +123,8 @@ impl Engine {
     fn images_to_build(&self, resource: &Resource, force: bool) -> usize {
         let (Some(project), Target::Kubernetes(target)) = (&self.state.project, &resource.target) else { return 0 };
         let images = target.images.iter().filter_map(|name| project.images.get(name));
-        images.filter(|image| self.needs_build(image, force, &BTreeSet::new(), self.state.sequence, target)).count()
+        let built = images.filter(|image| !is_live_update_only(image));
+        built.filter(|image| self.needs_build(image, force, &BTreeSet::new(), self.state.sequence, target)).count()
     }
 
     fn set_stage(&mut self, name: &ResourceName, stage: Stage, step: &str) {
@@ -202,7 +203,8 @@ impl Engine {
         }
         let building = Building { work, resource: resource.name.clone(), contains, bases: bases.clone(), stale: false };
         self.state.images.entry(image.name.clone()).or_default().building = Some(building);
-        let step = self.next_step(&resource.name, 2);
+        let length = if is_live_update_only(image) { 0 } else { 2 };
+        let step = self.next_step(&resource.name, length);
         if let Some(update) = self.state.resources.get_mut(&resource.name).and_then(|state| state.update.as_mut()) {
             update.step = format!("building {}", image.name);
         }
@@ -212,7 +214,7 @@ impl Engine {
             image: Arc::clone(image),
             bases,
             deployed: target.deployed_images.contains(&image.name),
-            force,
+            forced: force,
             step,
         });
     }
@@ -264,7 +266,7 @@ impl Engine {
 
 pub(super) fn is_live_update_only(image: &Image) -> bool {
     match &image.build {
-        ImageBuild::Custom(custom) => CustomBuild::is_live_update_only(custom),
+        ImageBuild::Custom(custom) => image.live_update.is_some() && CustomBuild::is_live_update_only(custom),
         ImageBuild::Docker(_) => false,
     }
 }

@@ -63,3 +63,14 @@ pub struct Object {
     /// Registered locators that match it.
     pub locators: Vec<ImageLocator>,
 }
+
+/// Whether an object as the server returned it is a Job that has ended with success.
+pub fn is_complete_job(value: &Value) -> bool {
+    let is_job = value["kind"].as_str() == Some("Job")
+        && value["apiVersion"].as_str().is_some_and(|version| version.starts_with("batch/"));
+    let conditions = value.pointer("/status/conditions").and_then(Value::as_array);
+    is_job
+        && conditions.into_iter().flatten().any(|condition| {
+            condition["type"].as_str() == Some("Complete") && condition["status"].as_str() == Some("True")
+        })
+}

@@ -73,6 +73,11 @@ pub fn live_update_containers<'a>(
     })
 }
 
+/// The containers of `pod` with this name; init containers are never selected.
+pub fn named_containers<'a>(pod: &'a Pod, name: &'a str) -> impl Iterator<Item = &'a Container> {
+    pod.containers.iter().filter(move |container| container.kind != ContainerKind::Init && container.name == name)
+}
+
 /// The container port of a forward that may leave it open (0): the local port when a container declares it, else the
 /// first declared one, else the local port.
 pub fn forward_port(pod: &Pod, local: u16, container: u16) -> u16 {

@@ -36,7 +36,8 @@ pub struct Captured {
 }
 
 impl Supervisor {
-    /// Runs a command to its end and returns what it wrote; `line` takes each line of either stream as it arrives. When
+    /// Runs a command to its end and returns what it wrote; `line` takes each line of either stream as it arrives, of
+    /// standard output only if it is `shown`. When
     /// it returns, however it returns, no process that the command has started is left.
     ///
     /// Standard input is `input`, or closed.
@@ -46,6 +47,7 @@ impl Supervisor {
         env: &CommandEnvironment,
         input: Option<&str>,
         cancel: &CancellationToken,
+        shown: bool,
         line: &mut (dyn FnMut(&str) + Send),
     ) -> Result<Captured, ProcessError> {
         let failed = |error: std::io::Error| ProcessError::NotStarted {
@@ -63,12 +65,13 @@ impl Supervisor {
         let mut running = start(&self.program, command, env, streams).await?;
         let mut stdout = Reading::new(pipe::Receiver::from_owned_fd(stdout.into()).map_err(failed)?);
         let mut stderr = Reading::new(pipe::Receiver::from_owned_fd(stderr.into()).map_err(failed)?);
+        let hidden: &mut (dyn FnMut(&str) + Send) = &mut |_: &str| {};
         let mut status = None;
         // When the next step of a stop is due, and whether the command has been killed already.
         let mut stop: Option<(Instant, bool)> = None;
         let gone = loop {
             tokio::select! {
-                count = stdout.next(), if stdout.open => stdout.take(count, line),
+                count = stdout.next(), if stdout.open => stdout.take(count, if shown { &mut *line } else { hidden }),
                 count = stderr.next(), if stderr.open => stderr.take(count, line),
                 report = running.reports.next_line() => match report.ok().flatten().as_deref().map(Report::decode) {
                     Some(Some(Report::Exited { status: raw })) => status = Some(ExitStatus::from_raw(raw)),
@@ -92,7 +95,7 @@ impl Supervisor {
         if !gone {
             end_marked(&running.mark).await;
         }
-        stdout.drain(line).await;
+        stdout.drain(if shown { &mut *line } else { hidden }).await;
         stderr.drain(line).await;
         running.end().await;
         if stop.is_some() {

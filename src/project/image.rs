@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::command_line::CommandLine;
-use super::ignore::{PathFilter, WatchedTree};
+use super::ignore::{IgnorePattern, PathFilter, WatchedTree};
 use super::image_reference::ImageReference;
 use super::live_update::LiveUpdate;
 use super::name::ImageName;
@@ -36,6 +36,13 @@ pub struct Image {
     pub container_args: Option<Vec<String>>,
     /// The files whose change makes the image stale.
     pub watched: Vec<WatchedTree>,
+    /// Patterns of `ignore=`, as declared; `watched` leaves out what they match.
+    pub ignore: Vec<IgnorePattern>,
+}
+
+/// The name of an image in variables like `TILT_IMAGE_MAP_0`: a path segment.
+pub fn image_map_name(name: &ImageName) -> String {
+    name.as_str().replace(['/', '%'], "_")
 }
 
 /// How an image is built.
@@ -63,6 +70,8 @@ pub struct DockerBuild {
     pub context: PathBuf,
     /// What of the context is not sent.
     pub context_filter: Arc<PathFilter>,
+    /// Paths of `only=`, as declared; empty for all of the context.
+    pub only: Vec<String>,
     /// The Dockerfile.
     pub dockerfile: Dockerfile,
     /// An empty value means: take it from the builder's environment.

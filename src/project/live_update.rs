@@ -42,6 +42,9 @@ pub struct LiveUpdate {
     pub runs: Vec<Run>,
     /// Where `restart_container()` stands, when it does.
     pub restart_container: Option<Span>,
+    /// The container that the files go into, by its name in the pod (`container_selector` of `k8s_custom_deploy`);
+    /// `None` to find it by its image.
+    pub container_name: Option<String>,
     /// The files of the images that this one is built from: their changes are handled here too.
     pub base_image_files: Vec<WatchedTree>,
 }

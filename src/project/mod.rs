@@ -19,7 +19,7 @@ pub use api_object::{ApiKind, ApiObject};
 pub use command_line::CommandLine;
 pub use dockerfile::{DockerfileReference, image_references, rewrite as rewrite_dockerfile};
 pub use ignore::{IgnorePattern, PathFilter, PatternError, PatternProblem, PatternSet, WatchedTree, parse_ignore_file};
-pub use image::{CustomBuild, DockerBuild, Dockerfile, Image, ImageBuild, Push};
+pub use image::{CustomBuild, DockerBuild, Dockerfile, Image, ImageBuild, Push, image_map_name};
 pub use image_reference::{ImageReference, ParseReferenceError};
 pub use live_update::{LiveUpdate, Run, Sync};
 pub use live_update_map::{LiveUpdateStop, MappedChanges, MappedPath, map_paths};
@@ -27,5 +27,7 @@ pub use name::{ImageName, ProjectName, ResourceName};
 pub use port::{Link, PortForward};
 pub use probe::{Probe, ProbeAction};
 pub use project::{Project, SecretValue};
-pub use resource::{DiscoveryStrategy, KubernetesTarget, LocalTarget, PodReadiness, Resource, Target, TriggerMode};
+pub use resource::{
+    CustomDeploy, DiscoveryStrategy, KubernetesTarget, LocalTarget, PodReadiness, Resource, Target, TriggerMode,
+};
 pub use settings::{CiSettings, Features, PruneFrequency, PruneSettings, Registry, Settings};

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::command_line::CommandLine;
-use super::ignore::WatchedTree;
+use super::ignore::{IgnorePattern, WatchedTree};
 use super::name::{ImageName, ResourceName};
 use super::port::{Link, PortForward};
 use super::probe::Probe;
@@ -89,6 +89,21 @@ pub struct KubernetesTarget {
     pub extra_pod_selectors: Vec<BTreeMap<String, String>>,
     /// How pods are found.
     pub discovery: DiscoveryStrategy,
+    /// Set when the user's own commands deploy it (`k8s_custom_deploy`); then `objects` are not applied.
+    pub custom_deploy: Option<Box<CustomDeploy>>,
+}
+
+/// Deploying by commands of the user's own (reference §2.5, `k8s_custom_deploy`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CustomDeploy {
+    /// Applies the objects and prints what the server made of them, as YAML.
+    pub apply: CommandLine,
+    /// Deletes them.
+    pub delete: CommandLine,
+    /// A change of these runs `apply` again. What live update deals with is not among them.
+    pub watched: Vec<WatchedTree>,
+    /// Images that are told to `apply`, in the order of `image_deps`.
+    pub image_deps: Vec<ImageName>,
 }
 
 /// Commands on this machine.
@@ -100,6 +115,8 @@ pub struct LocalTarget {
     pub serve_cmd: Option<CommandLine>,
     /// A change of these causes an update.
     pub watched: Vec<WatchedTree>,
+    /// Patterns of `ignore=`, as declared; `watched` leaves out what they match.
+    pub ignore: Vec<IgnorePattern>,
     /// Whether `cmd` may run beside other updates.
     pub allow_parallel: bool,
     /// Of `serve_cmd`.

@@ -15,7 +15,7 @@ use crate::engine::{BuiltImage, Step, WorkError, WorkResult};
 use crate::logs::LogSink;
 use crate::project::{
     CommandLine, CustomBuild, DockerBuild, Image, ImageBuild, ImageName, ImageReference, Registry, ResourceName,
-    image_references as dockerfile_image_references, rewrite_dockerfile,
+    image_map_name, image_references as dockerfile_image_references, rewrite_dockerfile,
 };
 
 /// Output of a step is indented under its heading (reference §3.5).
@@ -27,8 +27,6 @@ pub(super) struct Request {
     pub(super) image: Arc<Image>,
     pub(super) bases: BTreeMap<ImageName, BuiltImage>,
     pub(super) deployed: bool,
-    /// Builds are cached by content, so a forced one differs only for custom builds, which always run.
-    pub(super) force: bool,
     pub(super) step: Step,
 }
 
@@ -43,7 +41,7 @@ async fn build_image(edges: &Edges, request: &Request, cancel: &CancellationToke
             log.info(format!("{} — Building Dockerfile: [{}]", request.step, request.image.name));
             docker_build(edges, request, build, &log, cancel).await
         }
-        ImageBuild::Custom(build) if build.is_live_update_only() => {
+        ImageBuild::Custom(build) if build.is_live_update_only() && request.image.live_update.is_some() => {
             Ok(BuiltImage { local_ref: String::new(), cluster_ref: String::new(), inject: false })
         }
         ImageBuild::Custom(build) => {
@@ -66,7 +64,6 @@ async fn docker_build(
         platform => platform.to_owned(),
     };
     let text = with_built_bases(build, &request.bases);
-    let _ = request.force;
     let output = log.with_prefix(OUTPUT_INDENT);
     let request_to_engine = BuildRequest::new(build, text, platform);
     let built = engine.build(&request_to_engine, &output, cancel).await.map_err(build_failure)?;
@@ -110,10 +107,13 @@ async fn custom_build(
         image: request.image.reference.clone(),
         build: build.clone(),
         registry: registry.clone(),
+        // In the order of `image_deps`, which numbers the variables.
         base_images: request
-            .bases
+            .image
+            .base_images
             .iter()
-            .filter_map(|(name, built)| Some((ImageReference::parse(&built.local_ref).ok()?, name.to_string())))
+            .filter_map(|name| Some((name, request.bases.get(name)?)))
+            .filter_map(|(name, built)| Some((ImageReference::parse(&built.local_ref).ok()?, image_map_name(name))))
             .collect(),
         engine_is_shared: shares_images(engine.info(), nodes(edges, log, cancel).await),
     };

@@ -35,7 +35,7 @@ impl CommandRunner for ConfigCommands {
             .enable_all()
             .build()
             .map_err(|error| format!("cannot start `{}`: {error}", command.line))?;
-        let captured = self.supervisor.capture(command.line, &environment, command.input, cancel, line);
+        let captured = self.supervisor.capture(command.line, &environment, command.input, cancel, true, line);
         let captured = runtime.block_on(captured).map_err(|error| error.to_string())?;
         Ok(CommandOutput { stdout: captured.stdout, stderr: captured.stderr, status: captured.status })
     }

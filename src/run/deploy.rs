@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
+use super::custom_deploy;
 use super::edges::SharedEdges;
 use super::effects::housekeeping;
 use crate::cluster::{
@@ -41,6 +42,11 @@ async fn deploy_objects(
     let log = edges.build_log(&request.resource.name);
     if let Some(step) = request.step {
         log.info(format!("{step} — Deploying"));
+    }
+    if let Target::Kubernetes(target) = &request.resource.target
+        && let Some(custom) = &target.custom_deploy
+    {
+        return custom_deploy::apply(edges, request, custom, cancel).await;
     }
     let (objects, template_hashes) = prepare(request)?;
     let inventory = edges.inventory(&request.project.name, &log, cancel).await?;

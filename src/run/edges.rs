@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 
+use super::custom_deploy::Turns;
 use super::session::SessionOptions;
 use crate::cluster::{Cluster, Inventory, Node, Patience, RegistryChoice, discover_registry};
 use crate::devfile::EnvironmentOverlay;
@@ -31,6 +32,7 @@ pub(super) struct Edges {
     default_registry: Mutex<Option<Registry>>,
     inventory: tokio::sync::Mutex<Option<(ProjectName, Inventory)>>,
     environment: Mutex<EnvironmentOverlay>,
+    custom_deploys: Turns,
 }
 
 impl Edges {
@@ -46,6 +48,7 @@ impl Edges {
             default_registry: Mutex::default(),
             inventory: tokio::sync::Mutex::new(None),
             environment: Mutex::default(),
+            custom_deploys: Turns::default(),
         }
     }
 
@@ -140,6 +143,11 @@ impl Edges {
         let inventory = Inventory::open(&cluster, project, &patience).await.map_err(cluster_failure)?;
         *slot = Some((project.clone(), inventory.clone()));
         Ok(inventory)
+    }
+
+    /// Waits until no command of this custom deploy runs any more; until the guard is dropped, none else begins.
+    pub(super) async fn custom_deploy_turn(&self, resource: &ResourceName) -> tokio::sync::OwnedMutexGuard<()> {
+        self.custom_deploys.of(resource).await
     }
 
     /// What the configuration has changed in the environment.

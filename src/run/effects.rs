@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::event_loop::EventLoop;
-use super::{build, config, deploy, live, local};
+use super::{build, config, custom_deploy, deploy, live, local};
 use crate::engine::{Effect, WorkError, WorkResult};
 
 impl EventLoop {
@@ -18,8 +18,8 @@ impl EventLoop {
                 edges.set_default_registry(project.settings.default_registry.clone());
                 self.connections.want(&project);
             }
-            Effect::BuildImage { work, resource, image, bases, deployed, force, step } => {
-                let request = build::Request { resource, image, bases, deployed, force, step };
+            Effect::BuildImage { work, resource, image, bases, deployed, forced: _, step } => {
+                let request = build::Request { resource, image, bases, deployed, step };
                 self.spawn(work, |cancel| build::build(edges, request, cancel));
             }
             Effect::Deploy { work, resource, project, images, force, step } => {
@@ -39,6 +39,9 @@ impl EventLoop {
             }
             Effect::DeleteObjects { work, project, resource, declared_elsewhere } => {
                 self.spawn(work, |cancel| deploy::delete(edges, project, resource, declared_elsewhere, cancel));
+            }
+            Effect::DeleteCustom { work, resource, limit } => {
+                self.spawn(work, |cancel| custom_deploy::delete(edges, resource, limit, cancel));
             }
             Effect::PruneStale { work, project } => {
                 self.spawn(work, |cancel| deploy::prune_stale(edges, project, cancel));

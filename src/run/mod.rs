@@ -11,6 +11,7 @@ mod config;
 mod config_commands;
 mod build;
 mod deploy;
+mod custom_deploy;
 mod live;
 mod local;
 mod pods;
@@ -19,5 +20,6 @@ mod watching;
 mod shutdown;
 
 pub use config_commands::ConfigCommands;
+pub use custom_deploy::delete_custom;
 pub use session::{Session, SessionOptions, kube_info, start};
 pub use shutdown::{Interrupts, Signal};

@@ -125,7 +125,7 @@ local_resource('gen', 'make gen', deps=['gen'], resource_deps=['web'], trigger_m
     ]);
     assert_eq!(web["images"][0]["live_update"], steps);
     let generated = &value["resources"][1];
-    assert_eq!(generated["cmd"]["argv"], serde_json::json!(["sh", "-c", "make gen"]));
+    assert_eq!(generated["cmd"], serde_json::json!(["sh", "-c", "make gen"]));
     assert_eq!(
         (&generated["trigger_mode"], &generated["resource_deps"]),
         (&"manual".into(), &serde_json::json!(["web"]))

@@ -2,6 +2,7 @@
 
 mod e2e;
 
+mod assembled;
 mod cli;
 mod dashboard;
 mod dashboard_session;

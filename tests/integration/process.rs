@@ -132,6 +132,7 @@ async fn a_captured_command_has_its_streams_apart_and_its_input() {
             &PLAIN,
             Some(&input),
             &CancellationToken::new(),
+            true,
             &mut |line| lines.push(line.to_owned()),
         )
         .await
@@ -141,10 +142,14 @@ async fn a_captured_command_has_its_streams_apart_and_its_input() {
     assert_eq!(captured.status.code(), Some(3));
     assert_eq!(lines.len(), 100_001);
     let none = supervisor()
-        .capture(&shell(dir.path(), "cat; printf x"), &PLAIN, None, &CancellationToken::new(), &mut |_| {})
+        .capture(&shell(dir.path(), "cat; printf x"), &PLAIN, None, &CancellationToken::new(), true, &mut |_| {})
         .await
         .unwrap();
     assert_eq!(none.stdout, b"x");
+    let (mut lines, both) = (Vec::new(), shell(dir.path(), "echo out; echo err >&2"));
+    let mut line = |line: &str| lines.push(line.to_owned());
+    let hidden = supervisor().capture(&both, &PLAIN, None, &CancellationToken::new(), false, &mut line).await.unwrap();
+    assert_eq!((hidden.stdout, lines), (b"out\n".to_vec(), vec!["err".to_owned()]));
 }
 
 #[tokio::test]

@@ -6,11 +6,13 @@ use std::sync::Arc;
 
 use indexmap::IndexMap;
 
+use super::custom_deploys::{custom_deploy, custom_groups};
 use super::dependencies::check_dependencies;
 use super::filters::{local_watched, single_file};
 use super::grouping::{Group, UNCATEGORIZED, group_objects, pod_readiness};
 use super::images::Images;
 use super::live_updates::check_live_updates;
+use super::names::{NameWorkloads, check_names};
 use super::objects::{KnownObject, collect_objects};
 use super::project_name::project_name;
 use super::refinements::Refinement;
@@ -43,8 +45,8 @@ pub struct Assembled {
     pub diagnostics: Vec<Diagnostic>,
 }
 
-/// Makes a project of what a run recorded.
-pub fn assemble(declarations: Declarations, options: &AssembleOptions) -> Assembled {
+/// Makes a project of what a run recorded. `namer` names the workloads when the configuration has a function for that.
+pub fn assemble(declarations: Declarations, options: &AssembleOptions, namer: Option<&dyn NameWorkloads>) -> Assembled {
     let mut problems = Vec::new();
     let Declarations {
         entry_file,
@@ -52,6 +54,7 @@ pub fn assemble(declarations: Declarations, options: &AssembleOptions) -> Assemb
         images,
         objects,
         workload_registrations,
+        custom_deploys,
         kubernetes_resources,
         local_resources,
         api_objects,
@@ -66,12 +69,14 @@ pub fn assemble(declarations: Declarations, options: &AssembleOptions) -> Assemb
         config_files,
         global_ignores,
     } = declarations;
-    let first_objects_call = objects.first().map(|declaration| declaration.call.span.clone());
+    let objects_calls = objects.iter().map(|declaration| &declaration.call.span);
+    let first_objects_call = objects_calls.chain(custom_deploys.iter().map(|deploy| &deploy.call.span)).next().cloned();
     let default_mode = default_trigger_mode.map_or(TriggerMode::Auto, |mode| mode.value);
 
     let images = Images::collect(images, &mut problems);
     let objects = collect_objects(objects, &workload_registrations, &images, &mut problems);
-    let (groups, rest) = group_objects(&objects);
+    let customs = custom_groups(custom_deploys, &mut problems);
+    let (groups, rest) = group_objects(&objects, customs, namer, &mut problems);
 
     let locals = unique_locals(local_resources, &mut problems);
     let other_names =
@@ -85,8 +90,8 @@ pub fn assemble(declarations: Declarations, options: &AssembleOptions) -> Assemb
     let mut resources: IndexMap<ResourceName, Resource> = IndexMap::new();
     for group in groups {
         // A call whose objects could not be found has been reported.
-        if !group.objects.is_empty() {
-            let resource = kubernetes_resource(group, &objects, &images, default_mode);
+        if !group.objects.is_empty() || group.custom_deploy.is_some() {
+            let resource = kubernetes_resource(group, &objects, &images, default_mode, &mut problems);
             resources.insert(resource.name.clone(), resource);
         }
     }
@@ -104,9 +109,10 @@ pub fn assemble(declarations: Declarations, options: &AssembleOptions) -> Assemb
             trigger_mode: Some(TriggerMode::Auto),
             ..Group::new(UNCATEGORIZED, objects[*first].object.origin.clone(), rest.iter().copied().collect(), false)
         };
-        let resource = kubernetes_resource(group, &objects, &images, default_mode);
+        let resource = kubernetes_resource(group, &objects, &images, default_mode, &mut problems);
         resources.insert(resource.name.clone(), resource);
     }
+    check_names(&resources, &mut problems);
 
     let used: Vec<ImageName> = used_images(&resources, |target| &target.images);
     let deployables = Deployables {
@@ -181,19 +187,31 @@ fn unique_locals(
     kept
 }
 
-fn name_taken(name: &str, what: &str, call: &Span, existing: &Span) -> Diagnostic {
+pub(super) fn name_taken(name: &str, what: &str, call: &Span, existing: &Span) -> Diagnostic {
     Diagnostic::error(format!("the name `{name}` is taken: there is already {what} of this name"))
         .at(call.clone())
         .related(existing.clone(), "declared here")
 }
 
-fn kubernetes_resource(group: Group, objects: &[KnownObject], images: &Images, default_mode: TriggerMode) -> Resource {
+fn kubernetes_resource(
+    mut group: Group,
+    objects: &[KnownObject],
+    images: &Images,
+    default_mode: TriggerMode,
+    problems: &mut Vec<Diagnostic>,
+) -> Resource {
+    let custom_deploy =
+        group.custom_deploy.take().map(|declaration| custom_deploy(declaration, &mut group, images, problems));
     let mut deployed_images: Vec<ImageName> = Vec::new();
     for name in group.objects.iter().flat_map(|index| &objects[*index].images) {
         if !deployed_images.contains(name) {
             deployed_images.push(name.clone());
         }
     }
+    let custom_deploy = custom_deploy.map(|(custom_deploy, names)| {
+        deployed_images = names;
+        Box::new(custom_deploy)
+    });
     let target = KubernetesTarget {
         pod_readiness: pod_readiness(&group, objects, !deployed_images.is_empty()),
         images: images.with_bases(&deployed_images),
@@ -202,6 +220,7 @@ fn kubernetes_resource(group: Group, objects: &[KnownObject], images: &Images, d
         port_forwards: group.port_forwards,
         extra_pod_selectors: group.extra_pod_selectors,
         discovery: group.discovery.unwrap_or(DiscoveryStrategy::Default),
+        custom_deploy,
     };
     Resource {
         name: ResourceName::new(group.name),
@@ -224,6 +243,7 @@ fn local_resource(
     let watched: Vec<WatchedTree> = local_watched(&local, problems);
     let target = LocalTarget {
         watched,
+        ignore: local.ignore,
         // What only serves has no update that could get in the way of others.
         allow_parallel: local.allow_parallel || local.cmd.is_none(),
         cmd: local.cmd,

@@ -2,10 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::names::workload_names;
+use super::assemble::name_taken;
+use super::names::{NameWorkloads, name_workloads};
 use super::objects::KnownObject;
-use crate::diagnostic::{Span, Spanned};
-use crate::k8s::{pod_template_labels, service_selector};
+use crate::devfile::declarations::CustomDeployDeclaration;
+use crate::diagnostic::{Diagnostic, Span, Spanned};
+use crate::k8s::{Object, pod_template_labels, service_selector};
 use crate::project::{DiscoveryStrategy, Link, PodReadiness, PortForward, ResourceName, TriggerMode};
 
 /// The name of the resource of all objects that belong to no other.
@@ -29,6 +31,8 @@ pub(super) struct Group {
     pub(super) auto_init: Option<bool>,
     pub(super) pod_readiness: Option<PodReadiness>,
     pub(super) discovery: Option<DiscoveryStrategy>,
+    /// Set when the user's own commands deploy it.
+    pub(super) custom_deploy: Option<CustomDeployDeclaration>,
 }
 
 impl Group {
@@ -48,18 +52,29 @@ impl Group {
             auto_init: None,
             pod_readiness: None,
             discovery: None,
+            custom_deploy: None,
         }
     }
 }
 
-/// Groups of the workloads with their Services, and the objects that are left.
-pub(super) fn group_objects(objects: &[KnownObject]) -> (Vec<Group>, BTreeSet<usize>) {
+/// `groups`, those of the workloads with their Services, and the objects that are left.
+pub(super) fn group_objects(
+    objects: &[KnownObject],
+    mut groups: Vec<Group>,
+    namer: Option<&dyn NameWorkloads>,
+    problems: &mut Vec<Diagnostic>,
+) -> (Vec<Group>, BTreeSet<usize>) {
     let mut rest: BTreeSet<usize> = (0..objects.len()).collect();
     let workloads: Vec<usize> = (0..objects.len()).filter(|index| objects[*index].is_workload).collect();
     rest.retain(|index| !objects[*index].is_workload);
-    let ids: Vec<_> = workloads.iter().map(|index| &objects[*index].object.id).collect();
-    let mut groups: Vec<Group> = Vec::new();
-    for (name, index) in workload_names(&ids).into_iter().zip(&workloads) {
+    let workload_objects: Vec<&Object> = workloads.iter().map(|index| objects[*index].object.as_ref()).collect();
+    for (name, index) in name_workloads(&workload_objects, namer, problems).into_iter().zip(&workloads) {
+        let Some(name) = name else { continue };
+        let origin = &objects[*index].object.origin;
+        if let Some(taken) = groups.iter().find(|group| group.name == name) {
+            problems.push(name_taken(&name, "a Kubernetes resource", origin, &taken.origin));
+            continue;
+        }
         let mut group = Group::new(name, objects[*index].object.origin.clone(), vec![*index], false);
         take_services(objects, *index, &mut rest, &mut group);
         groups.push(group);

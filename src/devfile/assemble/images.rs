@@ -216,6 +216,7 @@ fn resolve(
             let build = DockerBuild {
                 context: build.context.path.clone(),
                 context_filter,
+                only: build.only.clone(),
                 dockerfile: build.dockerfile.clone(),
                 build_args: build.build_args.clone(),
                 target: build.target.clone(),
@@ -254,5 +255,6 @@ fn resolve(
         entrypoint: declaration.entrypoint,
         container_args: declaration.container_args,
         watched,
+        ignore: declaration.ignore,
     }
 }

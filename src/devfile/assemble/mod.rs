@@ -4,6 +4,7 @@
 //! The order is that of reference §3.1: images, objects, grouping, `k8s_resource` calls, local resources, checks.
 
 mod assemble;
+mod custom_deploys;
 mod dependencies;
 mod filters;
 mod grouping;
@@ -22,4 +23,6 @@ mod test_devfile;
 mod tests;
 
 pub use assemble::{AssembleOptions, Assembled, assemble};
+pub use names::NameWorkloads;
+pub(crate) use names::id_text;
 pub use project_name::project_name;

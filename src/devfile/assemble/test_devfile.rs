@@ -167,7 +167,7 @@ impl Devfile {
     }
 
     pub(super) fn assemble(self) -> Assembled {
-        assemble(self.declarations, &self.options)
+        assemble(self.declarations, &self.options, None)
     }
 
     pub(super) fn project(self) -> Project {

@@ -15,6 +15,7 @@ mod files;
 mod git_repo;
 mod images;
 mod k8s_context;
+mod k8s_custom_deploy;
 mod k8s_kind;
 mod k8s_resource;
 mod k8s_yaml;
@@ -36,6 +37,7 @@ mod telemetry;
 pub(crate) mod unavailable;
 mod version;
 mod version_range;
+mod workload_function;
 
 use super::language::builtin::Definition;
 
@@ -47,9 +49,11 @@ pub(crate) fn functions() -> impl Iterator<Item = Definition> {
         registry::DEFINITIONS,
         live_update::DEFINITIONS,
         k8s_yaml::DEFINITIONS,
+        k8s_custom_deploy::DEFINITIONS,
         k8s_kind::DEFINITIONS,
         k8s_resource::DEFINITIONS,
         k8s_context::DEFINITIONS,
+        workload_function::DEFINITIONS,
         kustomize::DEFINITIONS,
         local_resource::DEFINITIONS,
         probes::DEFINITIONS,

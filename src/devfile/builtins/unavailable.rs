@@ -20,13 +20,4 @@ macro_rules! unavailable {
     };
 }
 
-unavailable![
-    "dc_resource",
-    "docker_compose",
-    "exit",
-    "helm",
-    "k8s_custom_deploy",
-    "load_dynamic",
-    "module",
-    "workload_to_resource_function",
-];
+unavailable!["dc_resource", "docker_compose", "exit", "helm", "load_dynamic", "module",];

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::custom_deploy_declaration::CustomDeployDeclaration;
 use super::image_declaration::ImageDeclaration;
 use super::kubernetes_declaration::{KubernetesResourceCall, ObjectDeclaration, WorkloadRegistration};
 use super::local_declaration::LocalResourceDeclaration;
@@ -44,6 +45,8 @@ pub struct Declarations {
     pub objects: Vec<ObjectDeclaration>,
     /// `k8s_kind`, `k8s_image_json_path`; the predefined ones are not among them.
     pub workload_registrations: Vec<WorkloadRegistration>,
+    /// `k8s_custom_deploy`.
+    pub custom_deploys: Vec<CustomDeployDeclaration>,
     /// `k8s_resource`.
     pub kubernetes_resources: Vec<KubernetesResourceCall>,
     /// `local_resource`.
@@ -83,6 +86,7 @@ impl Declarations {
             images: Vec::new(),
             objects: Vec::new(),
             workload_registrations: Vec::new(),
+            custom_deploys: Vec::new(),
             kubernetes_resources: Vec::new(),
             local_resources: Vec::new(),
             api_objects: Vec::new(),

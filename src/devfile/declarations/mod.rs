@@ -5,6 +5,7 @@
 //! the assembly is pure.
 
 mod call_site;
+mod custom_deploy_declaration;
 mod declarations;
 mod image_declaration;
 mod kubernetes_declaration;
@@ -13,6 +14,7 @@ mod object_matcher;
 mod watched_path;
 
 pub use call_site::CallSite;
+pub use custom_deploy_declaration::CustomDeployDeclaration;
 pub use declarations::{Declarations, SelectedResource, Selection};
 pub use image_declaration::{CustomBuildDeclaration, DockerBuildDeclaration, ImageBuildDeclaration, ImageDeclaration};
 pub use kubernetes_declaration::{KubernetesResourceCall, ObjectDeclaration, ObjectFragment, WorkloadRegistration};

@@ -24,6 +24,30 @@ pub(crate) struct Definition {
     pub body: Body,
 }
 
+/// What works without a file that is executing, and records nothing.
+const NEEDS_NO_FILE: [&str; 20] = [
+    "blob",
+    "decode_json",
+    "decode_yaml",
+    "decode_yaml_stream",
+    "encode_json",
+    "encode_yaml",
+    "encode_yaml_stream",
+    "fail",
+    "k8s_context",
+    "k8s_namespace",
+    "link",
+    "os.getenv",
+    "os.path.basename",
+    "os.path.dirname",
+    "os.path.join",
+    "os.putenv",
+    "os.unsetenv",
+    "print",
+    "shlex.quote",
+    "warn",
+];
+
 /// A function that configurations may call.
 #[derive(ProvidesStaticType, NoSerialize, Allocative)]
 pub(crate) struct Builtin {
@@ -71,6 +95,13 @@ impl<'v> StarlarkValue<'v> for Builtin {
             .extra
             .and_then(|extra| extra.downcast_ref::<Session>())
             .ok_or_else(|| Failure::new(format!("`{}` cannot be called here", self.signature.name)))?;
+        if session.assembling && !NEEDS_NO_FILE.contains(&self.signature.name.as_str()) {
+            return Err(Failure::new(format!(
+                "`{}` cannot be called here: all files have been executed, so there is no folder that it could work in",
+                self.signature.name
+            ))
+            .into());
+        }
         let span = eval.call_stack_top_location().map_or_else(
             || crate::diagnostic::Span::file(session.devfile().to_path_buf()),
             |location| span_of(&location),

@@ -68,14 +68,20 @@ fn run(session: &Session, path: &Path, text: String) -> starlark::Result<FrozenM
             let mut eval = Evaluator::new(&module);
             eval.set_loader(&loader);
             eval.extra = Some(session);
-            eval.set_max_callstack_size(MAX_CALL_DEPTH)?;
-            eval.set_max_heap_size(MAX_HEAP_BYTES)?;
-            eval.set_max_tick_count(MAX_TICKS)?;
-            eval.set_check_cancelled(Box::new(|| session.cancel.is_cancelled()));
+            limit(&mut eval, session)?;
             eval.eval_module(ast, globals::globals())?;
         }
         module.freeze().map_err(|error| Failure::new(format!("cannot keep the globals: {error:?}")).into())
     })
+}
+
+/// Bounds an evaluation, and lets it be cancelled.
+pub(crate) fn limit<'e>(eval: &mut Evaluator<'_, 'e, '_>, session: &'e Session) -> starlark::Result<()> {
+    eval.set_max_callstack_size(MAX_CALL_DEPTH)?;
+    eval.set_max_heap_size(MAX_HEAP_BYTES)?;
+    eval.set_max_tick_count(MAX_TICKS)?;
+    eval.set_check_cancelled(Box::new(|| session.cancel.is_cancelled()));
+    Ok(())
 }
 
 /// Follows `load` statements.

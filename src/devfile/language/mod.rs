@@ -14,3 +14,4 @@ pub(crate) mod paths;
 pub(crate) mod session;
 pub(crate) mod signature;
 pub(crate) mod source;
+pub(crate) mod workload_function;

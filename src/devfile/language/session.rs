@@ -16,7 +16,7 @@ use super::paths;
 use crate::devfile::builtins::config::UserConfig;
 use crate::devfile::commands::CommandRunner;
 use crate::devfile::declarations::{CallSite, Declarations, WatchedPath};
-use crate::devfile::entry::LoadOptions;
+use crate::devfile::entry::{EnvironmentOverlay, LoadOptions};
 use crate::devfile::extensions::built_in;
 use crate::devfile::kube_info::KubeInfo;
 use crate::diagnostic::{Diagnostic, Span};
@@ -43,6 +43,15 @@ pub(crate) struct StepUse {
     pub used: bool,
 }
 
+/// A call of `workload_to_resource_function`. The function is the extra value of the file's module.
+#[derive(Clone, Debug)]
+pub(crate) struct WorkloadFunctionCall {
+    /// The file whose top level was executing.
+    pub file: Arc<Path>,
+    /// The call.
+    pub span: Span,
+}
+
 /// What changes during a run.
 #[derive(Debug)]
 pub(crate) struct State {
@@ -58,6 +67,8 @@ pub(crate) struct State {
     pub config: UserConfig,
     /// Extensions that a file has loaded, by the names that objects would have.
     pub loaded_extensions: BTreeSet<String>,
+    /// The last `workload_to_resource_function`.
+    pub workload_function: Option<WorkloadFunctionCall>,
     /// The files whose top level is executing, innermost last.
     executing: Vec<Arc<Path>>,
     modules: HashMap<PathBuf, ModuleState>,
@@ -82,6 +93,8 @@ pub(crate) struct Session {
     pub log: LogSink,
     /// Ends the run.
     pub cancel: CancellationToken,
+    /// All files have been executed: there is no folder that paths could be relative to, and nothing is recorded.
+    pub assembling: bool,
     state: RefCell<State>,
 }
 
@@ -98,10 +111,30 @@ impl Session {
             steps: IndexMap::new(),
             config: UserConfig::default(),
             loaded_extensions: BTreeSet::new(),
+            workload_function: None,
             executing: Vec::new(),
             modules: HashMap::new(),
         };
-        Self { entry_file, subcommand, args, kube, environment, commands, log, cancel, state: RefCell::new(state) }
+        let assembling = false;
+        let state = RefCell::new(state);
+        Self { entry_file, subcommand, args, kube, environment, commands, log, cancel, assembling, state }
+    }
+
+    /// The same run after the execution of its files, for what is called during the assembly.
+    pub fn for_assembly(&self) -> Self {
+        let options = LoadOptions {
+            entry_file: None,
+            dir: PathBuf::new(),
+            args: self.args.clone(),
+            subcommand: self.subcommand.clone(),
+            kube: self.kube.clone(),
+            environment: EnvironmentOverlay::new(),
+            commands: Arc::clone(&self.commands),
+            log: self.log.clone(),
+            cancel: self.cancel.clone(),
+        };
+        let session = Self::new(self.entry_file.clone(), options);
+        Self { assembling: true, environment: self.environment.clone(), ..session }
     }
 
     /// What changes during a run. No borrow is held while Starlark code runs.

@@ -11,6 +11,7 @@ pub(crate) mod live_update_step;
 pub(crate) mod namespace;
 pub(crate) mod port_forward;
 pub(crate) mod trigger_mode;
+pub(crate) mod workload_id;
 
 /// A value of the language around plain data: `plain_value!(Type(Data), "type name", methods…)`.
 macro_rules! plain_value {

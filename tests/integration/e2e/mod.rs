@@ -1,6 +1,7 @@
 //! Tests against a real engine and a real cluster; each is ignored unless asked for.
 
 mod apply;
+mod custom_deploy;
 mod docker;
 mod edits;
 mod endings;

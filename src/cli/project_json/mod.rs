@@ -1,0 +1,105 @@
+//! The evaluated project as JSON: stable, and documented in `docs/commands.md`. Every resource and every image has all
+//! keys, so that a reader need not ask for its kind first.
+
+mod images;
+mod resources;
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use crate::devfile::LoadOutcome;
+use crate::diagnostic::Diagnostic;
+use crate::project::{ApiObject, PruneFrequency, PruneSettings, Settings};
+
+/// The outcome of an evaluation. `error` is `null` when there is a project.
+pub(super) fn project_json(outcome: &LoadOutcome) -> Value {
+    let errors: Vec<Value> = outcome.diagnostics.iter().filter(|it| it.is_error()).map(diagnostic).collect();
+    let warnings: Vec<Value> = outcome.diagnostics.iter().filter(|it| !it.is_error()).map(diagnostic).collect();
+    let mut files: Vec<String> = outcome.config_files.iter().map(|tree| path(&tree.root)).collect();
+    files.sort();
+    files.dedup();
+    let project = outcome.project.as_ref();
+    let resources: Vec<Value> = project
+        .into_iter()
+        .flat_map(|project| project.resources.values().map(|resource| resources::resource(project, resource)))
+        .collect();
+    let api_objects: Vec<Value> =
+        project.into_iter().flat_map(|project| project.api_objects.iter().map(|it| api_object(it))).collect();
+    json!({
+        "schema": 1,
+        "project": project.map(|project| project.name.as_str()),
+        "resources": resources,
+        "api_objects": api_objects,
+        "settings": project.map(|project| settings(&project.settings)),
+        "config_files": files,
+        "warnings": warnings,
+        "error": errors.first().map(|error| error["message"].clone()),
+        "errors": errors,
+    })
+}
+
+fn api_object(object: &ApiObject) -> Value {
+    json!({
+        "kind": object.kind.to_string(),
+        "name": object.name,
+        "labels": object.labels,
+        "annotations": object.annotations,
+        "spec": object.spec,
+    })
+}
+
+fn diagnostic(diagnostic: &Diagnostic) -> Value {
+    json!({
+        "message": diagnostic.message,
+        "file": diagnostic.primary.as_ref().map(|span| path(&span.file)),
+        "line": diagnostic.primary.as_ref().map(|span| span.start.line),
+        "column": diagnostic.primary.as_ref().map(|span| span.start.column),
+        "help": diagnostic.help,
+    })
+}
+
+fn settings(settings: &Settings) -> Value {
+    json!({
+        "max_parallel_updates": settings.max_parallel_updates,
+        "k8s_upsert_timeout_secs": settings.k8s_upsert_timeout.as_secs_f64(),
+        "default_registry": settings.default_registry.as_ref().map(|registry| json!({
+            "host": registry.host,
+            "host_from_cluster": registry.host_from_cluster,
+            "single_name": registry.single_name,
+        })),
+        "ci": {
+            "k8s_grace_period_secs": settings.ci.k8s_grace_period.map(|it| it.as_secs_f64()),
+            "timeout_secs": settings.ci.timeout.flatten().map(|it| it.as_secs_f64()),
+            "readiness_timeout_secs": settings.ci.readiness_timeout.map(|it| it.as_secs_f64()),
+        },
+        "mask_secrets": settings.mask_secrets,
+        "docker_prune": prune(&settings.prune),
+        "features": {
+            "snapshots": settings.features.snapshots,
+            "cluster_refresh": settings.features.cluster_refresh,
+        },
+        "analytics": settings.analytics,
+        "check_updates": settings.check_updates,
+        "team": settings.team,
+    })
+}
+
+fn prune(prune: &PruneSettings) -> Value {
+    let (builds, interval) = match prune.frequency {
+        PruneFrequency::Builds(builds) => (Some(builds), None),
+        PruneFrequency::Interval(interval) => (None, Some(interval.as_secs())),
+    };
+    json!({
+        "disabled": prune.disabled,
+        "max_age_secs": prune.max_age.as_secs(),
+        "num_builds": builds,
+        "interval_secs": interval,
+        "keep_recent": prune.keep_recent,
+    })
+}
+
+/// An absolute path as text.
+fn path(path: &Path) -> String {
+    path.display().to_string()
+}

@@ -1,0 +1,66 @@
+//! Reloads, and what vanishes.
+
+use super::*;
+
+#[test]
+fn a_failed_reload_keeps_what_runs_and_a_good_one_touches_only_what_changed() {
+    let images = [image("web", false)];
+    let mut script = Script::up(&images, vec![deployment("web", &["web"]), deployment("db", &[])]);
+    script.built("web", "1");
+    script.deployed("web");
+    script.deployed("db");
+    script.asked();
+    script.changed(&["/p/Devfile"]);
+    assert_eq!(script.asked(), ["load"]);
+    let broken = ConfigOutcome {
+        project: None,
+        diagnostics: vec![crate::diagnostic::Diagnostic::error("broken")],
+        config_files: vec![tree("/p/Devfile")],
+        duration: Duration::ZERO,
+    };
+    script.finish("load", WorkResult::Config(Box::new(broken)));
+    assert_eq!(script.asked(), [""; 0]);
+    assert_eq!(script.engine.snapshot().config.state, ConfigState::Failed);
+    script.changed(&["/p/Devfile"]);
+    let mut changed = deployment("web", &["web"]);
+    if let Target::Kubernetes(target) = &mut changed.target {
+        target.objects =
+            vec![Arc::new(Object { value: serde_json::json!({"replicas": 2}), ..(*target.objects[0]).clone() })];
+    }
+    script.load(&project(&images, vec![changed]));
+    assert_eq!(script.asked(), ["load", "delete objects of db", "deploy web"]);
+}
+
+#[test]
+fn a_deletion_that_met_an_outage_is_made_up_for() {
+    let mut script = Script::up(&[], vec![deployment("web", &[]), deployment("db", &[])]);
+    script.deployed("web");
+    script.deployed("db");
+    script.finish("prune", WorkResult::Housekeeping(Ok(())));
+    script.changed(&["/p/Devfile"]);
+    script.load(&project(&[], vec![deployment("web", &[])]));
+    script.asked();
+    script.send(Event::ClusterChanged(Connection::Lost("connection refused".into())));
+    let lost = WorkError::Lost("connection refused".into());
+    script.finish("delete objects of db", WorkResult::Housekeeping(Err(lost)));
+    assert_eq!(script.asked(), [""; 0]);
+    script.send(Event::ClusterChanged(Connection::Ok));
+    assert_eq!(script.asked(), ["prune"]);
+}
+
+#[test]
+fn an_edit_of_the_devfile_during_its_first_evaluation_evaluates_it_again() {
+    let engine = Engine::new(EngineOptions {
+        mode: Mode::Up,
+        entry_file: "/p/Devfile".into(),
+        started: DateTime::<Utc>::UNIX_EPOCH,
+        context: None,
+        namespace: None,
+    });
+    let mut script = Script { engine, now: SessionTime::default(), open: vec![], seen: vec![] };
+    script.send(Event::Woken);
+    script.changed(&["/p/Devfile"]);
+    assert_eq!(script.asked(), ["load"]);
+    script.load(&project(&[], vec![]));
+    assert_eq!(script.asked(), ["load"]);
+}
