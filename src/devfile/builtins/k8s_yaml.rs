@@ -38,7 +38,7 @@ fn filter_yaml<'v>(call: &mut Call<'_, 'v, '_, '_>) -> Outcome<Value<'v>> {
 }
 
 /// Objects as one text, without status.
-fn serialize(objects: Vec<Object>) -> String {
+pub(super) fn serialize(objects: Vec<Object>) -> String {
     let documents: Vec<String> = objects
         .into_iter()
         .map(|mut object| {

@@ -13,6 +13,8 @@ mod encode;
 mod features;
 mod files;
 mod git_repo;
+mod helm;
+mod helm_error;
 mod images;
 mod k8s_context;
 mod k8s_custom_deploy;
@@ -55,6 +57,7 @@ pub(crate) fn functions() -> impl Iterator<Item = Definition> {
         k8s_context::DEFINITIONS,
         workload_function::DEFINITIONS,
         kustomize::DEFINITIONS,
+        helm::DEFINITIONS,
         local_resource::DEFINITIONS,
         probes::DEFINITIONS,
         local::DEFINITIONS,

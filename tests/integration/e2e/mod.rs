@@ -2,9 +2,11 @@
 
 mod apply;
 mod custom_deploy;
+mod charts;
 mod docker;
 mod edits;
 mod endings;
+mod environment;
 mod faults;
 mod guards;
 mod shapes;
