@@ -56,7 +56,11 @@ impl JsonPath {
         while !rest.is_empty() {
             let inner = rest.strip_prefix('{').ok_or_else(|| error("text between `}` and `{` is not supported"))?;
             let end = closing(inner, '}').ok_or_else(|| error("a `{` is not closed"))?;
-            paths.push(parse_steps(inner[..end].trim()).map_err(|reason| error(&reason))?);
+            let path = inner[..end].trim();
+            if path.starts_with(|c: char| c.is_alphanumeric() || c == '_') {
+                return Err(error(&format!("`{path}` is no known word; a field begins with a `.`")));
+            }
+            paths.push(parse_steps(path).map_err(|reason| error(&reason))?);
             rest = inner[end + 1..].trim_start();
         }
         Ok(Self { paths })

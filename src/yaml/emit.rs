@@ -56,7 +56,7 @@ impl Writer {
     }
 
     fn key(&mut self, key: &str, indent: usize) {
-        let quoted = if is_plain(key) { key.to_owned() } else { double_quoted(key) };
+        let quoted = if is_plain(key) { key.to_owned() } else { quoted(key) };
         if quoted.chars().count() > 1000 {
             // Parsers look for the `:` of a simple key within 1024 characters only.
             let _ = writeln!(self.text, "? {quoted}");
@@ -110,7 +110,7 @@ impl Writer {
             Value::Number(number) => self.text.push_str(&number_text(number)),
             Value::String(text) if is_plain(text) => self.text.push_str(text),
             Value::String(text) if suits_literal_block(text) => self.literal_block(text, indent + 2),
-            Value::String(text) => self.text.push_str(&double_quoted(text)),
+            Value::String(text) => self.text.push_str(&quoted(text)),
             Value::Array(_) => self.text.push_str("[]"),
             Value::Object(_) => self.text.push_str("{}"),
         }
@@ -156,25 +156,39 @@ fn number_text(number: &Number) -> String {
     format!("{mantissa}{point}e{sign}{exponent}")
 }
 
-/// Whether a string can stand unquoted: it is one line of harmless characters, and no reader takes it for anything
-/// but a string.
+/// Whether a string can stand unquoted in block style: the rule of the emitters in Go, whose text Tilt's `encode_yaml`
+/// returns.
 fn is_plain(text: &str) -> bool {
     let mut chars = text.chars();
-    let safe_start = match chars.next() {
-        Some('-') => chars.next().is_some_and(|second| second.is_ascii_alphanumeric() || second == '-'),
-        Some(first) => first.is_alphanumeric() || matches!(first, '_' | '/' | '.' | '(' | '$'),
+    let starts_well = match chars.next() {
         None => false,
+        Some('-' | '?' | ':') => chars.next().is_some_and(|second| second != ' '),
+        Some(first) => !"#,[]{}&*!|>'\"%@` ".contains(first),
     };
-    safe_start
+    starts_well
+        && text != "="
         && !text.starts_with("---")
         && !text.starts_with("...")
         && !text.ends_with([' ', ':'])
         && !text.contains(": ")
         && !text.contains(" #")
-        && text.chars().all(|c| c.is_alphanumeric() || " _/.-+:=@%~^()$;<>?!&*|#'\"\\".contains(c))
-        && resolve(text) == Scalar::Text
-        && !is_base_60(text)
-        && !is_timestamp(text)
+        && text.chars().all(is_printable)
+        && is_text(text)
+}
+
+/// Whether every reader takes the unquoted text for a string.
+fn is_text(text: &str) -> bool {
+    resolve(text) == Scalar::Text && text != "<<" && !is_base_60(text) && !is_timestamp(text)
+}
+
+/// In single quotes where punctuation is the reason, in double quotes where the text would mean something else, or has
+/// characters that need an escape.
+fn quoted(text: &str) -> String {
+    if is_text(text) && text.chars().all(is_printable) {
+        format!("'{}'", text.replace('\'', "''"))
+    } else {
+        double_quoted(text)
+    }
 }
 
 /// `1:30` and the like: 90 for readers of YAML 1.1 other than kubectl's.

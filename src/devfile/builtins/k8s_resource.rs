@@ -18,8 +18,11 @@ use crate::project::{DiscoveryStrategy, PortForward};
 fn k8s_resource<'v>(call: &mut Call<'_, 'v, '_, '_>) -> Outcome<Value<'v>> {
     let workload = call.name("workload")?;
     let new_name = call.name("new_name")?;
-    let objects: Vec<ObjectFragment> =
-        call.sequence("objects")?.unwrap_or_default().iter().map(|text| fragment(text)).collect();
+    let texts = call.sequence("objects")?.unwrap_or_default();
+    let objects: Vec<ObjectFragment> = texts
+        .iter()
+        .map(|text| fragment(text).map_err(|why| call.bad_argument("objects", why)))
+        .collect::<Outcome<_>>()?;
     if workload.is_empty() && new_name.is_empty() {
         return Err(call
             .failure("resource name missing")
@@ -61,7 +64,7 @@ fn k8s_resource<'v>(call: &mut Call<'_, 'v, '_, '_>) -> Outcome<Value<'v>> {
 }
 
 /// Reads `name[:kind[:namespace]]`; `\:` is a colon in a part.
-fn fragment(text: &str) -> ObjectFragment {
+fn fragment(text: &str) -> Result<ObjectFragment, String> {
     let mut parts = vec![String::new()];
     let mut characters = text.chars().peekable();
     while let Some(character) = characters.next() {
@@ -74,13 +77,20 @@ fn fragment(text: &str) -> ObjectFragment {
             other => parts.last_mut().expect("there is always a part").push(other),
         }
     }
+    if parts.len() > 3 {
+        let count = parts.len();
+        return Err(format!("`{text}` has {count} parts, want up to three: `NAME:KIND:NAMESPACE`"));
+    }
+    if parts[0].is_empty() {
+        return Err(format!("`{text}` has no name, want `NAME:KIND:NAMESPACE`"));
+    }
     let mut parts = parts.into_iter();
-    ObjectFragment {
+    Ok(ObjectFragment {
         text: text.to_owned(),
         name: parts.next().unwrap_or_default(),
         kind: parts.next(),
         namespace: parts.next(),
-    }
+    })
 }
 
 fn extra_pod_selectors(call: &Call<'_, '_, '_, '_>) -> Outcome<Vec<BTreeMap<String, String>>> {
@@ -210,13 +220,15 @@ mod tests {
 
     #[test]
     fn fragments_have_up_to_three_parts_and_escaped_colons() {
-        let whole = fragment("web:Deployment:prod");
+        let whole = fragment("web:Deployment:prod").unwrap();
         assert_eq!(
             (whole.name.as_str(), whole.kind.as_deref(), whole.namespace.as_deref()),
             ("web", Some("Deployment"), Some("prod"))
         );
-        let escaped = fragment(r"system\:web:role");
+        let escaped = fragment(r"system\:web:role").unwrap();
         assert_eq!((escaped.name.as_str(), escaped.kind.as_deref()), ("system:web", Some("role")));
-        assert_eq!(fragment("web").kind, None);
+        assert_eq!(fragment("web").unwrap().kind, None);
+        assert!(fragment("web:Deployment:prod:apps").is_err());
+        assert!(fragment("").is_err());
     }
 }

@@ -83,19 +83,19 @@ fn exists<'v>(call: &mut Call<'_, 'v, '_, '_>) -> Outcome<Value<'v>> {
 }
 
 fn join<'v>(call: &mut Call<'_, 'v, '_, '_>) -> Outcome<Value<'v>> {
-    let mut joined = call.string("path")?.to_owned();
+    let mut parts = vec![call.string("path")?];
     for part in &call.rest {
         let Some(part) = part.unpack_str() else { return Err(call.mismatch("path", *part, "string")) };
-        if part.starts_with('/') || joined.is_empty() {
-            part.clone_into(&mut joined);
-        } else {
-            if !joined.ends_with('/') {
-                joined.push('/');
-            }
-            joined.push_str(part);
+        if part.starts_with('/') {
+            parts.clear();
         }
+        parts.push(part);
     }
-    Ok(call.heap().alloc(joined))
+    parts.retain(|part| !part.is_empty());
+    if parts.is_empty() {
+        return Ok(call.heap().alloc(""));
+    }
+    Ok(text(call, &paths::clean(Path::new(&parts.join("/")))))
 }
 
 fn realpath<'v>(call: &mut Call<'_, 'v, '_, '_>) -> Outcome<Value<'v>> {
@@ -107,8 +107,15 @@ fn realpath<'v>(call: &mut Call<'_, 'v, '_, '_>) -> Outcome<Value<'v>> {
 }
 
 fn relpath<'v>(call: &mut Call<'_, 'v, '_, '_>) -> Outcome<Value<'v>> {
-    let target: PathBuf = call.dir("targpath")?;
-    let base = call.dir("basepath")?;
+    // A relative target is not looked up from the working directory: Tilt compares the two paths as they are.
+    let target = PathBuf::from(call.string("targpath")?);
+    let base =
+        call.optional_string("basepath")?.map_or_else(|| call.dir("basepath"), |base| Ok(PathBuf::from(base)))?;
+    if target.is_absolute() != base.is_absolute() {
+        return Err(call
+            .failure(format_args!("`{}` has no path relative to `{}`", target.display(), base.display()))
+            .help("both must be absolute, or both relative: `os.path.abspath` makes a path absolute"));
+    }
     Ok(text(call, &paths::relative(&target, &base)))
 }
 

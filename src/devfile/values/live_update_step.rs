@@ -74,14 +74,25 @@ pub(crate) fn step_of(value: Value<'_>) -> Option<&Step> {
         .or_else(|| RestartContainerStep::from_value(value).map(|step| &step.0))
 }
 
+// The texts are Tilt's: the extension `file_sync_only` reads the paths of a `sync` out of `str(step)`.
 impl std::fmt::Display for Step {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match &self.kind {
-            StepKind::InitialSync => f.write_str("initial_sync()"),
-            StepKind::FallBackOn(paths) => write!(f, "fall_back_on({paths:?})"),
-            StepKind::Sync { local, remote } => write!(f, "sync(\"{}\", {remote:?})", local.display()),
-            StepKind::Run { argv, .. } => write!(f, "run({argv:?})"),
-            StepKind::RestartContainer => f.write_str("restart_container()"),
+            StepKind::InitialSync => f.write_str("initial_sync step"),
+            StepKind::FallBackOn(paths) => {
+                let paths: Vec<_> = paths.iter().map(|path| path.display().to_string()).collect();
+                write!(f, "fall_back_on step: {}", paths.join(" "))
+            }
+            StepKind::Sync { local, remote } => write!(f, "sync step: '{}'->'{remote}'", local.display()),
+            StepKind::Run { argv, triggers, .. } => {
+                let command = match argv.as_slice() {
+                    [shell, flag, script] if shell == "sh" && flag == "-c" => script.clone(),
+                    _ => argv.join(" "),
+                };
+                write!(f, "run step: {command:?}")?;
+                if triggers.is_empty() { Ok(()) } else { write!(f, " (triggers: {})", triggers.join("; ")) }
+            }
+            StepKind::RestartContainer => f.write_str("restart_container step"),
         }
     }
 }
