@@ -33,8 +33,10 @@ pub(crate) mod os;
 mod output;
 mod probes;
 mod prune;
+mod records;
 mod registry;
 mod settings;
+pub(crate) mod sys;
 mod telemetry;
 pub(crate) mod unavailable;
 mod version;
@@ -66,6 +68,7 @@ pub(crate) fn functions() -> impl Iterator<Item = Definition> {
         decode::DEFINITIONS,
         encode::DEFINITIONS,
         loading::DEFINITIONS,
+        records::DEFINITIONS,
         settings::DEFINITIONS,
         prune::DEFINITIONS,
         features::DEFINITIONS,

@@ -20,4 +20,4 @@ macro_rules! unavailable {
     };
 }
 
-unavailable!["dc_resource", "docker_compose", "exit", "load_dynamic", "module",];
+unavailable!["dc_resource", "docker_compose",];

@@ -10,7 +10,7 @@ use crate::diagnostic::Span;
 
 /// The argument of a parameter in the call at `call`; `position` is the parameter's place among the positional ones.
 pub(crate) fn find(call: &Span, parameter: &str, position: Option<usize>) -> Option<Span> {
-    let ast = source::parse(&call.file, read_text(&call.file).ok()?).ok()?;
+    let ast = source::parse(&call.file, &read_text(&call.file).ok()?).ok()?;
     let mut found = None;
     ast.statement().visit_expr(|expression| {
         visit(expression, &mut |expression| {

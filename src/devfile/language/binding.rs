@@ -21,6 +21,8 @@ pub(crate) struct Call<'c, 'v, 'a, 'e> {
     pub span: Span,
     /// Positional arguments beyond the parameters.
     pub rest: Vec<Value<'v>>,
+    /// Keyword arguments beyond the parameters, where the signature takes any.
+    pub keywords: Vec<(String, Value<'v>)>,
     values: Vec<Option<Value<'v>>>,
 }
 
@@ -36,6 +38,7 @@ impl<'c, 'v, 'a, 'e> Call<'c, 'v, 'a, 'e> {
         let name = &signature.name;
         let mut values = vec![None; signature.parameters.len()];
         let mut rest = Vec::new();
+        let mut keywords = Vec::new();
         let positions: Vec<Value<'v>> = arguments.positions(eval.heap())?.collect();
         let limit = signature.positional_count();
         if positions.len() > limit && !signature.variadic {
@@ -64,7 +67,7 @@ impl<'c, 'v, 'a, 'e> Call<'c, 'v, 'a, 'e> {
                     return Err(Failure::new(format!("`{name}`: got multiple values for parameter `{keyword}`")).into());
                 }
                 Some(place) => values[place] = Some(value),
-                None if signature.keywords => {}
+                None if signature.keywords => keywords.push((keyword.to_owned(), value)),
                 None => {
                     let failure = unexpected(signature, keyword);
                     return Err(match argument_place::find(&span, keyword, None) {
@@ -82,7 +85,7 @@ impl<'c, 'v, 'a, 'e> Call<'c, 'v, 'a, 'e> {
                     .into());
             }
         }
-        Ok(Self { signature, session, eval, span, rest, values })
+        Ok(Self { signature, session, eval, span, rest, keywords, values })
     }
 
     /// The argument of a parameter, when it was given.
@@ -140,7 +143,8 @@ fn unexpected(signature: &Signature, keyword: &str) -> Failure {
 
 fn accepted(signature: &Signature) -> String {
     if signature.parameters.is_empty() {
-        return "it takes no arguments".to_owned();
+        let help = if signature.keywords { "it takes only keyword arguments" } else { "it takes no arguments" };
+        return help.to_owned();
     }
     format!("its parameters are {}", list(&signature.parameters))
 }

@@ -10,7 +10,6 @@ use super::binding::Call;
 use super::failure::{Failure, Outcome, span_of};
 use super::session::Session;
 use super::signature::Signature;
-use crate::devfile::builtins::unavailable::refuse;
 
 /// The code of a builtin.
 pub(crate) type Body = for<'c, 'v, 'a, 'e> fn(&mut Call<'c, 'v, 'a, 'e>) -> Outcome<Value<'v>>;
@@ -64,11 +63,6 @@ impl Builtin {
     pub fn new(definition: Definition) -> Self {
         Self { signature: Signature::parse(definition.signature), body: definition.body }
     }
-
-    /// A function that this version does not have.
-    pub fn unavailable(name: &str) -> Self {
-        Self { signature: Signature::parse(&format!("{name}(*args, **kwargs)")), body: refuse }
-    }
 }
 
 impl std::fmt::Debug for Builtin {
@@ -83,7 +77,7 @@ impl std::fmt::Display for Builtin {
     }
 }
 
-#[starlark_value(type = "function")]
+#[starlark_value(type = "builtin_function_or_method")]
 impl<'v> StarlarkValue<'v> for Builtin {
     fn invoke(
         &self,

@@ -4,8 +4,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use starlark::ErrorKind;
-use starlark::codemap::{FileSpan, ResolvedSpan};
+use starlark::codemap::{FileSpan, Pos, ResolvedPos};
 
+use super::rewrite::PositionMap;
+use super::source::number;
 use crate::diagnostic::{Diagnostic, Frame, Position, Span, did_you_mean};
 
 /// Why a builtin fails: a diagnostic that gets its place from the call unless it has one.
@@ -105,17 +107,29 @@ impl From<starlark::Error> for Failure {
     }
 }
 
-/// A place as the starlark crate tells it.
+/// A place as the starlark crate tells it, in the text that the user wrote.
 pub(crate) fn span_of(location: &FileSpan) -> Span {
-    resolved(Arc::from(PathBuf::from(location.filename())), location.resolve_span())
-}
-
-fn resolved(file: Arc<Path>, span: ResolvedSpan) -> Span {
-    let position = |line: usize, column: usize| Position {
-        line: u32::try_from(line).unwrap_or(u32::MAX).saturating_add(1),
-        column: u32::try_from(column).unwrap_or(u32::MAX).saturating_add(1),
+    let source = location.file.source();
+    let map = PositionMap::of(source);
+    let end = match map {
+        Some(_) => source.rfind('\n').unwrap_or_default(),
+        None => source.len(),
     };
-    Span::new(file, position(span.begin.line, span.begin.column), position(span.end.line, span.end.column))
+    let code = source[..end].trim_end().len();
+    let resolved = if location.span.begin().get() as usize > code {
+        // What is missing at the end of a file is missing behind its last character.
+        let last = Pos::new(u32::try_from(code).unwrap_or(u32::MAX));
+        location.file.file_span(starlark::codemap::Span::new(last, last)).resolve_span()
+    } else {
+        location.resolve_span()
+    };
+    let position = |ResolvedPos { line, column }: ResolvedPos| {
+        let (line, column) = map.as_ref().map_or((line, column), |map| map.origin(line, column));
+        Position { line: number(line), column: number(column) }
+    };
+    let (start, end) = (position(resolved.begin), position(resolved.end));
+    // The end of a rewritten loop stands for its beginning.
+    Span::new(Arc::<Path>::from(PathBuf::from(location.filename())), start, end.max(start))
 }
 
 /// What went wrong in an evaluation, with its place and the call chain.
@@ -194,6 +208,34 @@ fn reworded(error: &starlark::Error) -> Diagnostic {
     if matches!(error.kind(), ErrorKind::StackOverflow(_)) {
         return Diagnostic::error("the calls are nested too deeply")
             .help("a function that calls itself needs a case in which it does not");
+    }
+    if text.starts_with("Execution duration limit") {
+        return Diagnostic::error("this has run for too long")
+            .help("a loop needs an end; the error is shown some turns after the limit was reached");
+    }
+    if text.starts_with("Heap memory limit") {
+        return Diagnostic::error("the values of this file take too much memory")
+            .help("the error is shown some turns after the limit was reached");
+    }
+    if text.contains("enable f-strings") {
+        return Diagnostic::error("f-strings are not part of the language")
+            .help("write `\"… %s …\" % value` or `\"… {} …\".format(value)`");
+    }
+    if let Some(keyword) = text.strip_prefix("Parse error: cannot use reserved keyword `") {
+        let keyword = keyword.trim_end_matches('`');
+        let diagnostic = Diagnostic::error(format!("the word `{keyword}` is reserved, and not part of the language"));
+        return match keyword {
+            "import" | "from" => diagnostic.help("`load(\"PATH\", \"NAME\")` takes names over from another file"),
+            "try" | "except" | "finally" | "raise" => {
+                diagnostic.help("errors cannot be caught; `fail(\"…\")` ends the run with one")
+            }
+            "is" => diagnostic.help("compare with `==`"),
+            "class" => diagnostic.help("`struct(…)` makes a record"),
+            _ => diagnostic,
+        };
+    }
+    if text == "Operation `(iter)` not supported on type `string`" {
+        return Diagnostic::error("a string cannot be looped over").help("`TEXT.elems()` gives its characters");
     }
     if text == "Immutable" {
         return Diagnostic::error("this value cannot be changed")

@@ -9,9 +9,14 @@ pub(crate) mod environment;
 pub(crate) mod evaluate;
 pub(crate) mod failure;
 pub(crate) mod globals;
+pub(crate) mod memory;
 pub(crate) mod paths;
+mod percent;
+mod rewrite;
 #[expect(unsafe_code, reason = "starlark's derive macro implements an unsafe marker trait")]
 pub(crate) mod session;
+pub(crate) mod show;
 pub(crate) mod signature;
 pub(crate) mod source;
+mod universe;
 pub(crate) mod workload_function;

@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::environment::Environment;
 use super::failure::{Failure, Outcome};
+use super::memory::MemoryWatch;
 use super::paths;
 use crate::devfile::builtins::config::UserConfig;
 use crate::devfile::commands::CommandRunner;
@@ -69,6 +70,8 @@ pub(crate) struct State {
     pub loaded_extensions: BTreeSet<String>,
     /// The last `workload_to_resource_function`.
     pub workload_function: Option<WorkloadFunctionCall>,
+    /// Whether the configuration has ended its run early, which is no failure.
+    pub exited: bool,
     /// The files whose top level is executing, innermost last.
     executing: Vec<Arc<Path>>,
     modules: HashMap<PathBuf, ModuleState>,
@@ -95,6 +98,8 @@ pub(crate) struct Session {
     pub cancel: CancellationToken,
     /// All files have been executed: there is no folder that paths could be relative to, and nothing is recorded.
     pub assembling: bool,
+    /// Ends a run that takes all memory.
+    pub memory: MemoryWatch,
     state: RefCell<State>,
 }
 
@@ -112,12 +117,23 @@ impl Session {
             config: UserConfig::default(),
             loaded_extensions: BTreeSet::new(),
             workload_function: None,
+            exited: false,
             executing: Vec::new(),
             modules: HashMap::new(),
         };
-        let assembling = false;
-        let state = RefCell::new(state);
-        Self { entry_file, subcommand, args, kube, environment, commands, log, cancel, assembling, state }
+        Self {
+            entry_file,
+            subcommand,
+            args,
+            kube,
+            environment,
+            commands,
+            log,
+            cancel,
+            assembling: false,
+            memory: MemoryWatch::start(),
+            state: RefCell::new(state),
+        }
     }
 
     /// The same run after the execution of its files, for what is called during the assembly.

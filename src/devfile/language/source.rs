@@ -1,8 +1,12 @@
-//! The text of a file on its way to the parser: the one place where the text may differ from the user's.
+//! The text of a file on its way to the parser.
 
 use std::path::Path;
 
 use starlark::syntax::{AstModule, Dialect, DialectTypes};
+
+use super::failure::Failure;
+use super::rewrite;
+use crate::diagnostic::{Position, Span};
 
 /// The language of reference §1.1.
 const DIALECT: Dialect = Dialect {
@@ -18,16 +22,26 @@ const DIALECT: Dialect = Dialect {
     ..Dialect::Standard
 };
 
-/// Parses the text of `file`. Places in the result are those of the user's text.
-pub(crate) fn parse(file: &Path, text: String) -> starlark::Result<AstModule> {
-    AstModule::parse(&file.to_string_lossy(), prepare(text), &DIALECT)
+/// Parses the text of `file`. Its places are told by [`super::failure::span_of`], which knows what was rewritten.
+pub(crate) fn parse(file: &Path, text: &str) -> starlark::Result<AstModule> {
+    // Editors on Windows leave a byte order mark.
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let rewritten = rewrite::rewrite(text).map_err(|problem| refused(file, text, problem))?;
+    AstModule::parse(&file.to_string_lossy(), rewritten, &DIALECT)
 }
 
-/// Rewrites what the parser does not take into what it does, without moving anything to another line or column.
-fn prepare(text: String) -> String {
-    match text.strip_prefix('\u{feff}') {
-        // Editors on Windows leave a byte order mark.
-        Some(rest) => rest.to_owned(),
-        None => text,
-    }
+fn refused(file: &Path, text: &str, problem: rewrite::Problem) -> Failure {
+    let position = |byte: usize| {
+        let before = &text[..byte];
+        let line = before.matches('\n').count();
+        let column = before.rsplit('\n').next().unwrap_or_default().chars().count();
+        Position { line: number(line), column: number(column) }
+    };
+    let span = Span::new(file, position(problem.start), position(problem.end));
+    Failure::new(problem.message).maybe_help(problem.help.map(str::to_owned)).at(span)
+}
+
+/// A line or a column, from 1, of one from 0.
+pub(super) fn number(index: usize) -> u32 {
+    u32::try_from(index).unwrap_or(u32::MAX).saturating_add(1)
 }

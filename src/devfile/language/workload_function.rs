@@ -6,6 +6,7 @@ use starlark::values::OwnedFrozenValue;
 
 use super::evaluate::limit;
 use super::failure::{Failure, Outcome};
+use super::globals;
 use super::session::{ModuleState, Session};
 use crate::devfile::assemble::{NameWorkloads, id_text};
 use crate::devfile::values::workload_id::WorkloadId;
@@ -24,7 +25,7 @@ impl WorkloadFunction {
     pub fn of(session: &Session) -> Option<Self> {
         let call = session.state().workload_function.clone()?;
         let Some(ModuleState::Done(module)) = session.module(&call.file) else { return None };
-        let function = module.owned_extra_value()?;
+        let function = globals::kept(&module)?;
         Some(Self { function, span: call.span, session: session.for_assembly() })
     }
 

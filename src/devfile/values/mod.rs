@@ -4,12 +4,14 @@ pub(crate) mod actions;
 pub(crate) mod api_value;
 pub(crate) mod blob;
 pub(crate) mod environ;
+pub(crate) mod frozen;
 pub(crate) mod git_repo;
 pub(crate) mod image_handle;
 pub(crate) mod link;
 pub(crate) mod live_update_step;
 pub(crate) mod namespace;
 pub(crate) mod port_forward;
+pub(crate) mod structure;
 pub(crate) mod trigger_mode;
 pub(crate) mod workload_id;
 

@@ -1,9 +1,9 @@
-//! `os`, `os.path`, `config`: modules of builtins and constants.
+//! `os`, `os.path`, `config`, `sys` and the like: modules of builtins and constants.
 
 use allocative::Allocative;
 use starlark::any::ProvidesStaticType;
 use starlark::starlark_simple_value;
-use starlark::values::{Heap, NoSerialize, StarlarkValue, Value, starlark_value};
+use starlark::values::{Heap, NoSerialize, OwnedFrozenValue, StarlarkValue, Value, starlark_value};
 
 use super::environ::Environ;
 use crate::devfile::language::builtin::{Builtin, Definition};
@@ -16,6 +16,8 @@ pub(crate) enum Member {
     Function(Definition),
     /// A constant.
     Text(&'static str, String),
+    /// A value that cannot be changed.
+    Frozen(&'static str, OwnedFrozenValue),
     /// The live environment.
     Environ(&'static str, Environment),
     /// A module in the module.
@@ -29,7 +31,7 @@ impl Member {
                 let path = definition.signature.split('(').next().unwrap_or_default();
                 path.rsplit('.').next().unwrap_or(path)
             }
-            Self::Text(name, _) | Self::Environ(name, _) | Self::Module(name, _) => name,
+            Self::Text(name, _) | Self::Frozen(name, _) | Self::Environ(name, _) | Self::Module(name, _) => name,
         }
     }
 }
@@ -40,7 +42,6 @@ pub(crate) struct Namespace {
     name: &'static str,
     #[allocative(skip)]
     members: Vec<Member>,
-    available: bool,
 }
 
 starlark_simple_value!(Namespace);
@@ -48,12 +49,7 @@ starlark_simple_value!(Namespace);
 impl Namespace {
     /// A module with these members.
     pub fn new(name: &'static str, members: Vec<Member>) -> Self {
-        Self { name, members, available: true }
-    }
-
-    /// A module that this version does not have: the call of any of its functions says so.
-    pub fn unavailable(name: &'static str) -> Self {
-        Self { name, members: Vec::new(), available: false }
+        Self { name, members }
     }
 }
 
@@ -72,13 +68,11 @@ impl std::fmt::Display for Namespace {
 #[starlark_value(type = "module")]
 impl<'v> StarlarkValue<'v> for Namespace {
     fn get_attr(&self, attribute: &str, heap: Heap<'v>) -> Option<Value<'v>> {
-        if !self.available {
-            return Some(heap.alloc(Builtin::unavailable(&format!("{}.{attribute}", self.name))));
-        }
         let member = self.members.iter().find(|member| member.name() == attribute)?;
         Some(match member {
             Member::Function(definition) => heap.alloc(Builtin::new(*definition)),
             Member::Text(_, text) => heap.alloc(text.as_str()),
+            Member::Frozen(_, value) => heap.access_owned_frozen_value(value),
             Member::Environ(_, environment) => heap.alloc(Environ(environment.clone())),
             Member::Module(_, namespace) => heap.alloc(namespace.clone()),
         })
