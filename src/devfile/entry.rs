@@ -16,6 +16,7 @@ use super::language::failure::Failure;
 use super::language::paths;
 use super::language::session::Session;
 use super::language::workload_function::WorkloadFunction;
+use super::usage::Usage;
 use crate::diagnostic::Diagnostic;
 use crate::logs::LogSink;
 use crate::project::{Project, WatchedTree};
@@ -82,6 +83,8 @@ pub struct Evaluation {
     pub diagnostics: Vec<Diagnostic>,
     /// For the next run and for commands.
     pub environment: EnvironmentOverlay,
+    /// What was called.
+    pub usage: Usage,
 }
 
 /// Runs a configuration: executes its files and assembles what they declare. Blocks; commands may take their time.
@@ -94,7 +97,7 @@ pub fn load(options: LoadOptions) -> LoadOutcome {
         Ok(done) => done,
         Err(problem) => (failed(entry_file, environment, problem), None),
     };
-    let Evaluation { declarations, diagnostics, environment } = evaluation;
+    let Evaluation { declarations, diagnostics, environment, .. } = evaluation;
     let config_files = declarations.config_files;
     let mut project = project;
     if let Some(project) = &mut project {
@@ -120,6 +123,7 @@ fn failed(entry_file: Option<PathBuf>, environment: EnvironmentOverlay, problem:
         declarations: Declarations::new(entry_file.unwrap_or_else(|| PathBuf::from(ENTRY_FILES[0]))),
         diagnostics: vec![Diagnostic::error(problem)],
         environment,
+        usage: Usage::default(),
     }
 }
 
@@ -195,8 +199,8 @@ fn execute_all(options: LoadOptions) -> (Evaluation, Option<WorkloadFunction>) {
     let selection = session.state().config.selection(&session.args);
     session.state().declarations.selection = selection;
     let namer = WorkloadFunction::of(&session);
-    let (declarations, diagnostics, environment) = session.into_parts();
-    (Evaluation { declarations, diagnostics, environment: environment.overlay() }, namer)
+    let (declarations, diagnostics, environment, usage) = session.into_parts();
+    (Evaluation { declarations, diagnostics, environment: environment.overlay(), usage }, namer)
 }
 
 /// The entry file, and the paths that were tried for it.

@@ -2,18 +2,25 @@
 //!
 //! [`load()`] runs the entry file; builtins record [`declarations`]; [`assemble`] makes a project of them.
 
+pub mod analysis;
 pub mod assemble;
 mod builtins;
 mod commands;
+mod catalogue;
+mod documentation;
 pub mod declarations;
 mod kube_info;
 mod extensions;
 mod language;
 mod entry;
+mod usage;
 #[expect(unsafe_code, reason = "starlark's derive macro implements an unsafe marker trait")]
 mod values;
 
 pub use assemble::{AssembleOptions, Assembled};
+pub use catalogue::{CatalogueEntry, CatalogueKind, CatalogueParameter, catalogue, find_in_catalogue};
 pub use commands::{CommandOutput, CommandRunner, ConfigCommand};
+pub use documentation::{Documentation, DocumentationSection, Example, documentation, shown_signature};
 pub use entry::{EnvironmentOverlay, Evaluation, LoadOptions, LoadOutcome, evaluate, load};
 pub use kube_info::KubeInfo;
+pub use usage::Usage;

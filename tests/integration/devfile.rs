@@ -23,6 +23,12 @@ pub fn commands() -> std::sync::Arc<dyn devloop::devfile::CommandRunner> {
 
 /// Runs a case; the diagnostics, the log and what was declared.
 fn run(folder: &Path) -> String {
+    let (evaluation, lines) = evaluate_case(folder);
+    normalise(&report(&evaluation, &lines, folder), folder)
+}
+
+/// Runs a case; what comes of it and the log.
+pub(crate) fn evaluate_case(folder: &Path) -> (Evaluation, Vec<String>) {
     let options: serde_json::Value = std::fs::read_to_string(folder.join("options.json"))
         .map_or(serde_json::Value::Null, |text| serde_json::from_str(&text).expect("options.json is JSON"));
     let text = |key: &str| options.get(key).and_then(serde_json::Value::as_str).map(str::to_owned);
@@ -49,7 +55,7 @@ fn run(folder: &Path) -> String {
     });
     let lines: Vec<String> =
         store.reader().since(0).iter().map(|line| format!("{:?} {}", line.level, line.text)).collect();
-    normalise(&report(&evaluation, &lines, folder), folder)
+    (evaluation, lines)
 }
 
 fn report(evaluation: &Evaluation, log: &[String], folder: &Path) -> String {
@@ -154,7 +160,8 @@ fn normalise(text: &str, folder: &Path) -> String {
     text.trim_end().to_owned() + "\n"
 }
 
-fn cases(kind: &str) -> Vec<PathBuf> {
+/// The folders of the cases of a kind.
+pub(crate) fn cases(kind: &str) -> Vec<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/devfiles").join(kind);
     let mut folders: Vec<PathBuf> = std::fs::read_dir(root)
         .expect("the folder of the cases")
@@ -198,7 +205,7 @@ fn invalid_configurations_are_explained() {
 }
 
 /// Options for `dir` with nothing special in them.
-fn options(dir: &Path, cancel: &CancellationToken) -> LoadOptions {
+pub(crate) fn options(dir: &Path, cancel: &CancellationToken) -> LoadOptions {
     LoadOptions {
         entry_file: None,
         dir: dir.to_path_buf(),

@@ -8,6 +8,8 @@ mod dashboard;
 mod dashboard_session;
 mod devfile;
 mod extensions;
+mod devfile_conformance;
+mod documentation;
 mod process;
 mod support;
 mod tidy;

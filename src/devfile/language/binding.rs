@@ -79,12 +79,15 @@ impl<'c, 'v, 'a, 'e> Call<'c, 'v, 'a, 'e> {
         }
         for (parameter, value) in signature.parameters.iter().zip(&values) {
             if parameter.required && value.is_none() {
+                session.state().usage.refuse(name, &parameter.name);
                 let required = signature.parameters.iter().filter(|parameter| parameter.required);
                 return Err(Failure::new(format!("`{name}`: missing argument for `{}`", parameter.name))
                     .help(format!("it needs {}", list(required)))
                     .into());
             }
         }
+        let given = values.iter().enumerate().filter(|(_, value)| value.is_some()).map(|(place, _)| place);
+        session.state().usage.call(name, given);
         Ok(Self { signature, session, eval, span, rest, keywords, values })
     }
 

@@ -63,6 +63,16 @@ impl Builtin {
     pub fn new(definition: Definition) -> Self {
         Self { signature: Signature::parse(definition.signature), body: definition.body }
     }
+
+    /// How it is called.
+    pub fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    /// Whether this version has it.
+    pub fn is_available(&self) -> bool {
+        !std::ptr::fn_addr_eq(self.body, refuse as Body)
+    }
 }
 
 impl std::fmt::Debug for Builtin {
@@ -101,8 +111,14 @@ impl<'v> StarlarkValue<'v> for Builtin {
             |location| span_of(&location),
         );
         let mut call = Call::bind(&self.signature, args, eval, session, span)?;
-        (self.body)(&mut call).map_err(|failure| match failure.parameter().and_then(|name| call.argument_place(name)) {
-            Some(place) => failure.at(place).into(),
+        (self.body)(&mut call).map_err(|failure| match failure.parameter() {
+            Some(parameter) => {
+                session.state().usage.refuse(&self.signature.name, parameter);
+                match call.argument_place(parameter) {
+                    Some(place) => failure.at(place).into(),
+                    None => failure.into(),
+                }
+            }
             None => failure.into(),
         })
     }

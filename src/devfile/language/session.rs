@@ -20,6 +20,7 @@ use crate::devfile::declarations::{CallSite, Declarations, WatchedPath};
 use crate::devfile::entry::{EnvironmentOverlay, LoadOptions};
 use crate::devfile::extensions::built_in;
 use crate::devfile::kube_info::KubeInfo;
+use crate::devfile::usage::Usage;
 use crate::diagnostic::{Diagnostic, Span};
 use crate::logs::LogSink;
 use crate::project::{PathFilter, PatternSet, WatchedTree};
@@ -72,6 +73,8 @@ pub(crate) struct State {
     pub workload_function: Option<WorkloadFunctionCall>,
     /// Whether the configuration has ended its run early, which is no failure.
     pub exited: bool,
+    /// What has been called.
+    pub usage: Usage,
     /// The files whose top level is executing, innermost last.
     executing: Vec<Arc<Path>>,
     modules: HashMap<PathBuf, ModuleState>,
@@ -118,6 +121,7 @@ impl Session {
             loaded_extensions: BTreeSet::new(),
             workload_function: None,
             exited: false,
+            usage: Usage::default(),
             executing: Vec::new(),
             modules: HashMap::new(),
         };
@@ -249,11 +253,11 @@ impl Session {
     }
 
     /// Takes what has been recorded.
-    pub fn into_parts(self) -> (Declarations, Vec<Diagnostic>, Environment) {
+    pub fn into_parts(self) -> (Declarations, Vec<Diagnostic>, Environment, Usage) {
         let trees = self.config_trees();
         let mut state = self.state.into_inner();
         state.declarations.config_files = trees;
-        (state.declarations, state.diagnostics, self.environment)
+        (state.declarations, state.diagnostics, self.environment, state.usage)
     }
 }
 

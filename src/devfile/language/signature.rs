@@ -7,6 +7,8 @@
 pub(crate) struct Parameter {
     /// The keyword.
     pub name: String,
+    /// As written: `name: type = default`.
+    pub declaration: String,
     /// Whether it must be given.
     pub required: bool,
     /// Whether it may be given by position.
@@ -18,6 +20,8 @@ pub(crate) struct Parameter {
 pub(crate) struct Signature {
     /// With its module: `os.path.join`.
     pub name: String,
+    /// The whole line.
+    pub text: String,
     /// In positional order.
     pub parameters: Vec<Parameter>,
     /// Whether further positional arguments are taken (`*args`).
@@ -31,8 +35,13 @@ impl Signature {
     pub fn parse(text: &str) -> Self {
         let (name, rest) = text.split_once('(').expect("a signature has an opening parenthesis");
         let list = rest.split_once(')').map_or(rest, |_| &rest[..rest.rfind(')').unwrap_or(rest.len())]);
-        let mut signature =
-            Self { name: name.trim().to_owned(), parameters: Vec::new(), variadic: false, keywords: false };
+        let mut signature = Self {
+            name: name.trim().to_owned(),
+            text: text.to_owned(),
+            parameters: Vec::new(),
+            variadic: false,
+            keywords: false,
+        };
         let mut positional = true;
         // Once one parameter is optional, all later ones are optional too (reference §1.4).
         let mut required = true;
@@ -51,7 +60,8 @@ impl Signature {
                 };
                 let name = declaration.split(':').next().unwrap_or(declaration).trim();
                 required &= default.is_none();
-                signature.parameters.push(Parameter { name: name.to_owned(), required, positional });
+                let (name, declaration) = (name.to_owned(), item.to_owned());
+                signature.parameters.push(Parameter { name, declaration, required, positional });
             }
         }
         signature
@@ -69,7 +79,7 @@ impl Signature {
 }
 
 /// Splits at the commas that are not inside brackets.
-fn split_top_level(list: &str) -> Vec<&str> {
+pub(crate) fn split_top_level(list: &str) -> Vec<&str> {
     let mut depth = 0_i32;
     let mut start = 0;
     let mut items = Vec::new();

@@ -5,3 +5,4 @@ pub mod pty;
 pub mod devloop;
 pub mod ground;
 pub mod outage;
+pub mod folders;

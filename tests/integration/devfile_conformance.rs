@@ -1,0 +1,194 @@
+//! What the cases in `tests/devfiles` cover: each builtin, each parameter, each line of the lists of the reference.
+//! `docs/conformance.md` shows it; `DEVLOOP_UPDATE_EXPECTED=1` writes its generated part.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+use devloop::devfile::{CatalogueEntry, CatalogueKind, KubeInfo, LoadOptions, Usage, catalogue, evaluate};
+use devloop::diagnostic::Diagnostic;
+use tokio_util::sync::CancellationToken;
+
+use crate::devfile::{cases, evaluate_case, options};
+use crate::support::folders::copy_folder;
+
+const BEGIN: &str = "<!-- generated: begin -->";
+
+/// Parameters that no case gives, with the reason. The aim is none.
+const EXCEPTIONS: &[(&str, &str)] = &[];
+
+/// How many cases the table names.
+const SHOWN: usize = 3;
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn functions() -> impl Iterator<Item = &'static CatalogueEntry> {
+    catalogue().iter().filter(|entry| entry.kind == CatalogueKind::Function)
+}
+
+/// What each case of a kind has called.
+fn usage(kind: &str) -> BTreeMap<String, Usage> {
+    let name = |folder: &Path| folder.file_name().expect("a name").to_string_lossy().into_owned();
+    cases(kind).into_iter().map(|folder| (name(&folder), evaluate_case(&folder).0.usage)).collect()
+}
+
+fn naming(cases: &[&str]) -> String {
+    let mut text = cases.iter().take(SHOWN).map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+    if cases.len() > SHOWN {
+        let _ = write!(text, " and {} more", cases.len() - SHOWN);
+    }
+    text
+}
+
+#[test]
+fn every_builtin_and_every_parameter_has_a_case() {
+    let (valid, invalid) = (usage("valid"), usage("invalid"));
+    let mut table =
+        String::from("| builtin | parameter | given in `valid/` | refused in `invalid/` |\n|---|---|---|---|\n");
+    let mut holes = Vec::new();
+    for entry in functions() {
+        let name = &entry.name;
+        if entry.parameters.is_empty() {
+            let calling: Vec<&str> =
+                valid.iter().filter(|(_, usage)| usage.called(name)).map(|(case, _)| case.as_str()).collect();
+            if calling.is_empty() {
+                holes.push(name.clone());
+            }
+            let _ = writeln!(table, "| `{name}` | – | {} | |", naming(&calling));
+        }
+        for (place, parameter) in entry.parameters.iter().enumerate() {
+            let parameter = &parameter.name;
+            let giving: Vec<&str> =
+                valid.iter().filter(|(_, usage)| usage.given(name, place)).map(|(case, _)| case.as_str()).collect();
+            let refusing: Vec<&str> = invalid
+                .iter()
+                .filter(|(_, usage)| usage.refused(name, parameter))
+                .map(|(case, _)| case.as_str())
+                .collect();
+            // What always fails has no valid case.
+            if giving.is_empty() && name != "fail" {
+                holes.push(format!("{name}.{parameter}"));
+            }
+            let _ = writeln!(table, "| `{name}` | `{parameter}` | {} | {} |", naming(&giving), naming(&refusing));
+        }
+    }
+    let page = root().join("docs/conformance.md");
+    if std::env::var_os("DEVLOOP_UPDATE_EXPECTED").is_some() {
+        let text = std::fs::read_to_string(&page).expect("the page");
+        let (head, _) = text.split_once(BEGIN).expect("the page says where the generated part begins");
+        std::fs::write(&page, format!("{head}{BEGIN}\n\n{table}")).expect("the page can be written");
+    }
+    for (name, _) in EXCEPTIONS {
+        assert!(holes.iter().any(|hole| hole == name), "`{name}` has a case now: it is no exception any more");
+    }
+    holes.retain(|hole| !EXCEPTIONS.iter().any(|(name, _)| name == hole));
+    assert!(holes.is_empty(), "no case in tests/devfiles/valid gives: {}", holes.join(", "));
+}
+
+/// What a call needs beside the parameter that is looked at.
+fn other_arguments(builtin: &str) -> &'static [(&'static str, &'static str)] {
+    match builtin {
+        "docker_build" => &[("dockerfile_contents", "'FROM scratch'")],
+        "k8s_resource" => &[("workload", "'x'"), ("objects", "['x']")],
+        "k8s_image_json_path" => &[("kind", "'x'"), ("paths", "'{.spec.image}'")],
+        "local_resource" | "test" => &[("cmd", "'true'"), ("serve_cmd", "'true'")],
+        "probe" => &[("tcp_socket", "tcp_socket_action(1)")],
+        "local" => &[("command", "'true'")],
+        "dc_resource" => &[("name", "'web'")],
+        "default_registry" => &[("host", "'localhost:5000'")],
+        "docker_compose" => &[("configPaths", "'docker-compose.yml'")],
+        "decode_json" => &[("json", "'1'")],
+        "helm" => &[("paths", "'chart'")],
+        "kustomize" => &[("paths", "'overlays/dev'")],
+        "load_dynamic" | "include" => &[("path", "'lib/Devfile'")],
+        "local_git_repo" => &[("paths", "'repository'")],
+        "read_json" | "read_yaml" | "read_yaml_stream" | "read_file" => &[("paths", "'package.json'")],
+        _ => &[],
+    }
+}
+
+/// A value for a required parameter.
+fn usual_value(parameter: &str, declaration: &str) -> &'static str {
+    match (parameter, declaration.split_once(':').map(|(_, rest)| rest.trim())) {
+        ("yaml", None) => "blob('{apiVersion: v1, kind: ConfigMap, metadata: {name: a}}')",
+        (_, Some("int")) => "8080",
+        (_, Some("bool")) => "True",
+        (_, Some("path")) => "'.'",
+        (_, Some("TriggerMode")) => "TRIGGER_MODE_AUTO",
+        (_, Some("function")) => "lambda id: id.name",
+        (_, Some("list" | "sequence[str]")) => "['x']",
+        (_, Some("dict" | "dict[str, str]" | "dict[str,str]")) => "{}",
+        ("remote_path", _) => "'/x'",
+        _ => "'x'",
+    }
+}
+
+/// What comes of a Devfile of one line: the first error, or nothing.
+fn refusal(folder: &Path, devfile: &str) -> Option<Diagnostic> {
+    std::fs::write(folder.join("Devfile"), devfile).expect("the Devfile can be written");
+    let evaluation = evaluate(LoadOptions {
+        kube: KubeInfo { context: Some("kind-test".to_owned()), is_local_product: true, ..KubeInfo::default() },
+        ..options(folder, &CancellationToken::new())
+    });
+    evaluation.diagnostics.into_iter().find(Diagnostic::is_error)
+}
+
+/// Calls a builtin with one argument of interest.
+fn call(entry: &CatalogueEntry, parameter: &str, value: &str) -> String {
+    let mut arguments: Vec<(String, String)> = Vec::new();
+    for other in &entry.parameters {
+        let given = other_arguments(&entry.name).iter().find(|(name, _)| *name == other.name);
+        if other.name == parameter {
+            arguments.push((other.name.clone(), value.to_owned()));
+        } else if let Some((name, value)) = given {
+            // Two ways of saying one thing exclude each other.
+            let excluded = match entry.name.as_str() {
+                "docker_build" => parameter == "dockerfile",
+                "probe" => ["exec", "http_get"].contains(&parameter),
+                _ => false,
+            };
+            if !excluded {
+                arguments.push(((*name).to_owned(), (*value).to_owned()));
+            }
+        } else if other.required {
+            arguments.push((other.name.clone(), usual_value(&other.name, &other.declaration).to_owned()));
+        }
+    }
+    let arguments: Vec<String> = arguments.into_iter().map(|(name, value)| format!("{name}={value}")).collect();
+    format!("{}({})\n", entry.name, arguments.join(", "))
+}
+
+#[test]
+fn every_parameter_says_what_it_does_with_none_and_with_a_value_of_another_type() {
+    let folder = tempfile::tempdir().expect("a folder");
+    copy_folder(&root().join("tests/documentation"), folder.path());
+    std::fs::create_dir_all(folder.path().join("repository/.git")).expect("a folder");
+    let base = folder.path().canonicalize().expect("a folder");
+    let mut text = String::from(
+        "# What each parameter does with `None` (reference §1.4) and with a value of no accepted type.\n\
+         # DEVLOOP_UPDATE_EXPECTED=1 writes this file.\n",
+    );
+    for entry in functions().filter(|entry| !entry.parameters.is_empty()) {
+        let _ = writeln!(text, "\n{}", entry.name);
+        for parameter in &entry.parameters {
+            for (shown, value) in [("None", "None"), ("a struct", "struct()")] {
+                let answer = match refusal(folder.path(), &call(entry, &parameter.name, value)) {
+                    // A step that no `live_update` takes is an error of its own.
+                    Some(unused) if unused.message.starts_with("this `") => "accepted".to_owned(),
+                    Some(diagnostic) => diagnostic.message.replace(&base.display().to_string(), "$ROOT"),
+                    None => "accepted".to_owned(),
+                };
+                let _ = writeln!(text, "    {} = {shown}: {answer}", parameter.name);
+            }
+        }
+    }
+    let file = root().join("tests/devfiles/arguments.txt");
+    if std::env::var_os("DEVLOOP_UPDATE_EXPECTED").is_some() {
+        std::fs::write(&file, &text).expect("the expected output can be written");
+    }
+    let expected = std::fs::read_to_string(&file).unwrap_or_default();
+    let diff = similar::TextDiff::from_lines(&expected, &text);
+    assert!(expected == text, "DEVLOOP_UPDATE_EXPECTED=1 accepts what comes out\n{}", diff.unified_diff());
+}
