@@ -9,6 +9,7 @@
 //! * [`docker`], [`cluster`], [`process`], [`watch`]: one folder per outside system.
 //! * [`run`]: the imperative shell that joins engine and edges.
 //! * [`ui`]: readers of snapshots: the dashboard and the headless printer.
+//! * [`init`]: a first Devfile for a folder. [`lsp`]: the language server for editors.
 //! * [`cli`]: arguments, exit codes, and the only place that prints errors.
 
 pub mod cli;
@@ -17,8 +18,10 @@ pub mod devfile;
 pub mod diagnostic;
 pub mod docker;
 pub mod engine;
+pub mod init;
 pub mod k8s;
 pub mod logs;
+pub mod lsp;
 pub mod process;
 pub mod project;
 pub mod run;

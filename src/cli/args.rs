@@ -28,6 +28,10 @@ pub(super) enum Subcommand {
     Down(DownArgs),
     /// Evaluate the configuration and print what was understood. Deploys nothing.
     Config(ConfigArgs),
+    /// Write a first Devfile for this folder from the Dockerfiles, manifests, charts and Compose files in it.
+    Init(InitArgs),
+    /// Serve an editor with completion, documentation and problems of Devfiles (language server, on standard input).
+    Lsp,
     /// Print the version.
     Version {
         /// As JSON.
@@ -133,6 +137,14 @@ pub(super) struct ConfigArgs {
     /// As JSON.
     #[arg(long)]
     pub(super) json: bool,
+}
+
+/// Write a first Devfile for this folder.
+#[derive(Clone, Debug, Args)]
+pub(super) struct InitArgs {
+    /// Print it instead of writing it to a file.
+    #[arg(long)]
+    pub(super) print: bool,
 }
 
 /// When to use colours.

@@ -8,6 +8,8 @@ mod up;
 mod ci;
 mod down;
 mod config;
+mod init;
+mod lsp;
 mod project_json;
 mod project_text;
 
@@ -35,6 +37,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Subcommand::Ci(arguments) => ci::ci(arguments),
         Subcommand::Down(arguments) => down::down(&arguments),
         Subcommand::Config(arguments) => config::config(&arguments),
+        Subcommand::Init(arguments) => init::init(&arguments),
+        Subcommand::Lsp => lsp::lsp(),
         Subcommand::Version { json } => common::print_out(&version(json)).map(|()| ExitCode::Ok),
         Subcommand::Completions { shell } => {
             let mut text = Vec::new();

@@ -28,10 +28,18 @@ fn functions() -> impl Iterator<Item = &'static CatalogueEntry> {
     catalogue().iter().filter(|entry| entry.kind == CatalogueKind::Function)
 }
 
-/// What each case of a kind has called.
+/// What each case of a kind has called; those in `assembled` belong to one kind or the other by their names.
 fn usage(kind: &str) -> BTreeMap<String, Usage> {
     let name = |folder: &Path| folder.file_name().expect("a name").to_string_lossy().into_owned();
-    cases(kind).into_iter().map(|folder| (name(&folder), evaluate_case(&folder).0.usage)).collect()
+    let mut found: BTreeMap<String, Usage> =
+        cases(kind).into_iter().map(|folder| (name(&folder), evaluate_case(&folder).0.usage)).collect();
+    for folder in cases("assembled") {
+        let name = name(&folder);
+        if name.starts_with("error_") == (kind == "invalid") {
+            found.insert(format!("assembled/{name}"), evaluate_case(&folder).0.usage);
+        }
+    }
+    found
 }
 
 fn naming(cases: &[&str]) -> String {

@@ -10,6 +10,8 @@ mod devfile;
 mod extensions;
 mod devfile_conformance;
 mod documentation;
+mod init;
+mod lsp;
 mod process;
 mod support;
 mod tidy;

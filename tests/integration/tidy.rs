@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// What each folder of `src` may use, beside itself. `docs/architecture.md` draws it.
-const LAYERS: [(&str, &[&str]); 14] = [
+const LAYERS: [(&str, &[&str]); 16] = [
     ("diagnostic", &[]),
     ("yaml", &["diagnostic"]),
     ("k8s", &["diagnostic", "project", "yaml"]),
@@ -19,7 +19,26 @@ const LAYERS: [(&str, &[&str]); 14] = [
     ("watch", &["project"]),
     ("run", &["diagnostic", "k8s", "project", "logs", "devfile", "engine", "docker", "cluster", "process", "watch"]),
     ("ui", &["diagnostic", "engine", "logs", "project"]),
-    ("cli", &["diagnostic", "yaml", "k8s", "project", "logs", "devfile", "engine", "cluster", "process", "run", "ui"]),
+    ("init", &["project", "yaml"]),
+    ("lsp", &["devfile", "diagnostic"]),
+    (
+        "cli",
+        &[
+            "diagnostic",
+            "yaml",
+            "k8s",
+            "project",
+            "logs",
+            "devfile",
+            "engine",
+            "cluster",
+            "process",
+            "run",
+            "ui",
+            "init",
+            "lsp",
+        ],
+    ),
 ];
 
 /// Crates that stand for an outside system, and the only folders that may use them.

@@ -132,7 +132,7 @@ mod tests {
             .iter()
             .map(|problem| {
                 let start = problem.primary.as_ref().expect("a place").start;
-                let help = problem.help.iter().map(|help| format!(" ({help})")).collect::<String>();
+                let help = problem.help.first().map_or(String::new(), |help| format!(" ({help})"));
                 (start.line, start.column, format!("{}{help}", problem.message))
             })
             .collect();

@@ -55,17 +55,13 @@ pub fn cursor(text: &str, offset: usize) -> Cursor {
                 let tail = &text[index..];
                 let triple = character.to_string().repeat(3);
                 let quote = if tail.starts_with(&triple) { triple } else { character.to_string() };
-                match closing(&tail[quote.len()..], &quote) {
-                    Some(length) => {
-                        let end = index + quote.len() + length;
-                        while rest.peek().is_some_and(|(next, _)| *next < end) {
-                            rest.next();
-                        }
-                    }
-                    None => {
-                        let string = Some(tail[quote.len()..].to_owned());
-                        return Cursor { string, call: call(open), ..Cursor::default() };
-                    }
+                let Some(length) = closing(&tail[quote.len()..], &quote) else {
+                    let string = Some(tail[quote.len()..].to_owned());
+                    return Cursor { string, call: call(open), ..Cursor::default() };
+                };
+                let end = index + quote.len() + length;
+                while rest.peek().is_some_and(|(next, _)| *next < end) {
+                    rest.next();
                 }
                 word.clear();
             }
