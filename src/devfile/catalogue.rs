@@ -97,7 +97,8 @@ impl CommandRunner for NoCommands {
 fn build() -> Vec<CatalogueEntry> {
     let mut entries = Vec::new();
     let universe = globals::globals().documentation();
-    for (name, value) in globals::globals().iter() {
+    let known = globals::names();
+    for (name, value) in globals::globals().iter().filter(|(name, _)| known.iter().any(|known| known == name)) {
         match value.to_value().downcast_ref::<Builtin>() {
             Some(builtin) => entries.push(function(builtin)),
             None => entries.push(universal(name, universe.members.get(name))),
@@ -135,12 +136,11 @@ fn add<'v>(entries: &mut Vec<CatalogueEntry>, name: &str, value: Value<'v>, modu
         entries.push(function(builtin));
         return;
     }
-    let Some(namespace) = value.downcast_ref::<Namespace>() else {
+    if value.downcast_ref::<Namespace>().is_none() {
         entries.push(plain(name, CatalogueKind::Value));
         return;
-    };
-    let kind = if namespace.is_available() { CatalogueKind::Module } else { CatalogueKind::Unavailable };
-    entries.push(plain(name, kind));
+    }
+    entries.push(plain(name, CatalogueKind::Module));
     for member in value.dir_attr() {
         if let Ok(Some(member_value)) = value.get_attr(&member, module.heap()) {
             add(entries, &format!("{name}.{member}"), member_value, module);
@@ -234,7 +234,7 @@ mod tests {
             ("TRIGGER_MODE_AUTO", CatalogueKind::Value),
             ("__file__", CatalogueKind::Value),
             ("sorted", CatalogueKind::Universal),
-            ("struct", CatalogueKind::Universal),
+            ("struct", CatalogueKind::Function),
         ] {
             assert_eq!(find_in_catalogue(name).map(|entry| entry.kind), Some(kind), "{name}");
         }

@@ -220,6 +220,13 @@ fn problems_are_told_while_somebody_types() {
 }
 
 #[test]
+fn while_loops_and_tabs_are_part_of_the_language() {
+    let mut editor = Editor::start(&[]);
+    let text = "x = 3\nwhile x > 0:\n\tx = x - 1\n\tprnt(x)\n";
+    assert_eq!(editor.write("Devfile", text, true), ["3:1 unknown name `prnt`\ndid you mean `print`?"]);
+}
+
+#[test]
 fn the_server_ends_when_it_is_told_to() {
     let mut editor = Editor::start(&[]);
     let answer = editor.at("textDocument/hover", "nowhere", 0, 0);

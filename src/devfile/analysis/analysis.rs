@@ -94,7 +94,7 @@ pub struct Analysis {
 
 /// Reads the text of `file`.
 pub fn analyse(file: &Path, text: &str) -> Analysis {
-    let ast = match source::parse(file, text.to_owned()) {
+    let ast = match source::parse(file, text) {
         Ok(ast) => ast,
         Err(error) => {
             let failure = Failure::from(error);

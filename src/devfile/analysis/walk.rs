@@ -10,6 +10,7 @@ use starlark_syntax::syntax::ast::{
 
 use super::analysis::{Analysis, Definition, DefinitionKind, LoadStatement, LoadedName, Reference};
 use crate::devfile::language::failure::span_of;
+use crate::devfile::language::rewrite;
 use crate::diagnostic::Span;
 
 /// A call as written.
@@ -150,6 +151,9 @@ impl Walk<'_> {
     }
 
     fn variable(&mut self, name: &CodeSpanned<AssignIdent>) {
+        if is_rewritten(&name.node.ident) {
+            return;
+        }
         self.define(&name.node.ident, DefinitionKind::Variable, name.span);
     }
 
@@ -228,6 +232,9 @@ impl Walk<'_> {
     }
 
     fn reference(&mut self, path: Vec<String>, span: CodeSpan, last: CodeSpan) {
+        if path.iter().any(|name| is_rewritten(name)) {
+            return;
+        }
         let (span, last) = (self.place(span), self.place(last));
         self.analysis.references.push(Reference { path, span, last });
     }
@@ -264,6 +271,11 @@ impl Walk<'_> {
         }
         self.analysis.calls.push(call);
     }
+}
+
+/// Whether a name stands for what a `while` was rewritten to.
+fn is_rewritten(name: &str) -> bool {
+    name == rewrite::ENDLESS_NAME || name == rewrite::LOOP_VARIABLE
 }
 
 /// The names of a dotted expression.

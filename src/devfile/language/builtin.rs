@@ -10,6 +10,7 @@ use super::binding::Call;
 use super::failure::{Failure, Outcome, span_of};
 use super::session::Session;
 use super::signature::Signature;
+use crate::devfile::builtins::unavailable::refuse;
 
 /// The code of a builtin.
 pub(crate) type Body = for<'c, 'v, 'a, 'e> fn(&mut Call<'c, 'v, 'a, 'e>) -> Outcome<Value<'v>>;

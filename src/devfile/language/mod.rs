@@ -12,7 +12,7 @@ pub(crate) mod globals;
 pub(crate) mod memory;
 pub(crate) mod paths;
 mod percent;
-mod rewrite;
+pub(crate) mod rewrite;
 #[expect(unsafe_code, reason = "starlark's derive macro implements an unsafe marker trait")]
 pub(crate) mod session;
 pub(crate) mod show;
