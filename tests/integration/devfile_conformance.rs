@@ -95,6 +95,35 @@ fn every_builtin_and_every_parameter_has_a_case() {
     assert!(holes.is_empty(), "no case in tests/devfiles/valid gives: {}", holes.join(", "));
 }
 
+/// The names in the tables of the two lists: cases by their folders, tests by their functions.
+#[test]
+fn the_cases_and_tests_that_the_page_names_exist() {
+    let page = std::fs::read_to_string(root().join("docs/conformance.md")).expect("the page");
+    let (head, _) = page.split_once(BEGIN).expect("the page says where the generated part begins");
+    let mut sources = String::new();
+    let mut folders = vec![root().join("src"), root().join("tests/integration")];
+    while let Some(folder) = folders.pop() {
+        for path in std::fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path()) {
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                sources.push_str(&std::fs::read_to_string(path).expect("a source file"));
+            }
+        }
+    }
+    let mut problems = Vec::new();
+    for row in head.lines().filter(|line| line.starts_with("| ")) {
+        let cell = row.trim_end_matches(['|', ' ']).rsplit('|').next().unwrap_or_default();
+        for name in cell.split('`').skip(1).step_by(2) {
+            let is_file = root().join("tests/devfiles").join(name).exists();
+            if !is_file && !sources.contains(&format!("fn {name}(")) {
+                problems.push(name.to_owned());
+            }
+        }
+    }
+    assert!(problems.is_empty(), "docs/conformance.md names what is not there: {problems:?}");
+}
+
 /// What a call needs beside the parameter that is looked at.
 fn other_arguments(builtin: &str) -> &'static [(&'static str, &'static str)] {
     match builtin {
