@@ -20,5 +20,6 @@ mod forward;
 mod pod_logs;
 mod pods;
 mod pods_ground;
+mod soak;
 mod sync;
 mod yaml;
