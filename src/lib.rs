@@ -8,12 +8,14 @@
 //! * [`logs`]: the bounded log store.
 //! * [`docker`], [`cluster`], [`process`], [`watch`]: one folder per outside system.
 //! * [`run`]: the imperative shell that joins engine and edges.
+//! * [`control`]: snapshots, logs and commands for other processes.
 //! * [`ui`]: readers of snapshots: the dashboard and the headless printer.
 //! * [`init`]: a first Devfile for a folder. [`lsp`]: the language server for editors.
 //! * [`cli`]: arguments, exit codes, and the only place that prints errors.
 
 pub mod cli;
 pub mod cluster;
+pub mod control;
 pub mod devfile;
 pub mod diagnostic;
 pub mod docker;

@@ -32,6 +32,28 @@ pub(super) enum Subcommand {
     Init(InitArgs),
     /// Serve an editor with completion, documentation and problems of Devfiles (language server, on standard input).
     Lsp,
+    /// How a running session stands: a row per resource, or everything as JSON.
+    Status(StatusArgs),
+    /// Where the port-forwards of a running session listen.
+    Ports(StatusArgs),
+    /// Why a resource of a running session waits, was rebuilt or failed.
+    Why(WhyArgs),
+    /// What a running session has logged, and what comes.
+    Logs(LogsArgs),
+    /// Wait until resources of a running session are ready, or until an edit has landed.
+    Wait(WaitArgs),
+    /// Update resources of a running session now.
+    Trigger(ActArgs),
+    /// Restart what runs, without a build: the serve process, or the pods.
+    Restart(ActArgs),
+    /// Stop what runs: the serve process; a running update is cancelled.
+    Stop(ActArgs),
+    /// Enable resources of a running session.
+    Enable(EnableArgs),
+    /// Disable resources of a running session: their objects are deleted, their processes stopped.
+    Disable(EnableArgs),
+    /// Evaluate the configuration of a running session again.
+    Reload(ReloadArgs),
     /// Print the version.
     Version {
         /// As JSON.
@@ -163,4 +185,151 @@ fn parse_duration(text: &str) -> Result<Duration, String> {
         return Ok(Duration::ZERO);
     }
     humantime::parse_duration(text).map_err(|error| format!("{error}; write for example `90s` or `10m`"))
+}
+
+/// Which running session is meant.
+#[derive(Clone, Debug, Args)]
+pub(super) struct TargetArgs {
+    /// Its configuration file [default: the nearest `Devfile` or `Tiltfile`, here or above, that devloop runs].
+    #[arg(short, long, value_name = "FILE")]
+    pub(super) file: Option<PathBuf>,
+}
+
+/// What `status` and `ports` take.
+#[derive(Debug, Args)]
+pub(super) struct StatusArgs {
+    #[command(flatten)]
+    pub(super) target: TargetArgs,
+    /// Only these.
+    #[arg(value_name = "RESOURCE")]
+    pub(super) resources: Vec<String>,
+    /// As JSON.
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// What `why` takes.
+#[derive(Debug, Args)]
+pub(super) struct WhyArgs {
+    #[command(flatten)]
+    pub(super) target: TargetArgs,
+    /// The resource.
+    pub(super) resource: String,
+    /// As JSON.
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// What `logs` takes.
+#[derive(Debug, Args)]
+pub(super) struct LogsArgs {
+    #[command(flatten)]
+    pub(super) target: TargetArgs,
+    /// Of these [default: of all, and of devloop itself].
+    #[arg(value_name = "RESOURCE")]
+    pub(super) resources: Vec<String>,
+    /// Go on with what comes.
+    #[arg(short = 'F', long)]
+    pub(super) follow: bool,
+    /// Only from builds or from what runs: all, build, runtime.
+    #[arg(long, value_name = "SOURCE")]
+    pub(super) source: Option<String>,
+    /// Only so important or more: debug, info, warn, error.
+    #[arg(long, value_name = "LEVEL")]
+    pub(super) level: Option<String>,
+    /// Only what came in this time: `30s`, `5m`.
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration)]
+    pub(super) since: Option<Duration>,
+    /// Only the last so many of the stored lines.
+    #[arg(long, value_name = "LINES")]
+    pub(super) tail: Option<usize>,
+    /// Only lines that contain this text.
+    #[arg(long, value_name = "TEXT")]
+    pub(super) grep: Option<String>,
+    /// A JSON object per line.
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// What `wait` waits for.
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+pub(super) enum Condition {
+    /// Up to date, and what runs is ready.
+    #[default]
+    Ready,
+    /// Up to date.
+    Updated,
+}
+
+impl From<Condition> for crate::control::WaitFor {
+    fn from(condition: Condition) -> Self {
+        match condition {
+            Condition::Ready => Self::Ready,
+            Condition::Updated => Self::Updated,
+        }
+    }
+}
+
+/// What `wait` takes.
+#[derive(Debug, Args)]
+pub(super) struct WaitArgs {
+    #[command(flatten)]
+    pub(super) target: TargetArgs,
+    /// These [default: all enabled ones, or those that the file of `--after` belongs to].
+    #[arg(value_name = "RESOURCE")]
+    pub(super) resources: Vec<String>,
+    /// The state to wait for.
+    #[arg(long = "for", value_name = "STATE", value_enum, default_value_t)]
+    pub(super) condition: Condition,
+    /// Wait until what this file holds now is in every container that it belongs to.
+    #[arg(long, value_name = "PATH")]
+    pub(super) after: Option<PathBuf>,
+    /// Give up after this time; 0 = never.
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = parse_duration)]
+    pub(super) timeout: Duration,
+    /// As JSON.
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// What `trigger`, `restart` and `stop` take.
+#[derive(Debug, Args)]
+pub(super) struct ActArgs {
+    #[command(flatten)]
+    pub(super) target: TargetArgs,
+    /// The resources.
+    #[arg(value_name = "RESOURCE", required = true)]
+    pub(super) resources: Vec<String>,
+    /// As JSON.
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// What `enable` and `disable` take.
+#[derive(Debug, Args)]
+pub(super) struct EnableArgs {
+    #[command(flatten)]
+    pub(super) target: TargetArgs,
+    /// The resources.
+    #[arg(value_name = "RESOURCE", required_unless_present = "all")]
+    pub(super) resources: Vec<String>,
+    /// All of them.
+    #[arg(long, conflicts_with_all = ["resources", "only"])]
+    pub(super) all: bool,
+    /// These and no others.
+    #[arg(long)]
+    pub(super) only: bool,
+    /// As JSON.
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// What `reload` takes.
+#[derive(Debug, Args)]
+pub(super) struct ReloadArgs {
+    #[command(flatten)]
+    pub(super) target: TargetArgs,
+    /// As JSON.
+    #[arg(long)]
+    pub(super) json: bool,
 }

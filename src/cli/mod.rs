@@ -10,6 +10,7 @@ mod down;
 mod config;
 mod init;
 mod lsp;
+mod remote;
 mod project_json;
 mod project_text;
 
@@ -17,8 +18,10 @@ use std::ffi::OsString;
 
 use clap::{CommandFactory as _, Parser as _};
 
+use crate::control::Action;
 use args::{Cli, Subcommand};
 pub use exit_code::ExitCode;
+use remote::Act;
 
 /// Runs the command line and returns the code to exit with.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
@@ -39,6 +42,17 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Subcommand::Config(arguments) => config::config(&arguments),
         Subcommand::Init(arguments) => init::init(&arguments),
         Subcommand::Lsp => lsp::lsp(),
+        Subcommand::Status(arguments) => remote::status(&arguments),
+        Subcommand::Ports(arguments) => remote::ports(&arguments),
+        Subcommand::Why(arguments) => remote::why(&arguments),
+        Subcommand::Logs(arguments) => remote::logs(&arguments),
+        Subcommand::Wait(arguments) => remote::wait(&arguments),
+        Subcommand::Trigger(arguments) => remote::act(&Act::Each(Action::Trigger, &arguments)),
+        Subcommand::Restart(arguments) => remote::act(&Act::Each(Action::Restart, &arguments)),
+        Subcommand::Stop(arguments) => remote::act(&Act::Each(Action::Stop, &arguments)),
+        Subcommand::Enable(arguments) => remote::act(&Act::Enable(&arguments)),
+        Subcommand::Disable(arguments) => remote::act(&Act::Disable(&arguments)),
+        Subcommand::Reload(arguments) => remote::act(&Act::Reload(&arguments)),
         Subcommand::Version { json } => common::print_out(&version(json)).map(|()| ExitCode::Ok),
         Subcommand::Completions { shell } => {
             let mut text = Vec::new();

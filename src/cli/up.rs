@@ -8,8 +8,9 @@ use super::args::UpArgs;
 use super::common::{self, Kube};
 use super::error::CommandError;
 use super::exit_code::ExitCode;
+use crate::control::{Address, ControlServer};
 use crate::engine::{Command, Mode};
-use crate::logs::LogStore;
+use crate::logs::{LogSource, LogStore};
 use crate::run::{self, Interrupts, Session, SessionOptions, Signal};
 use crate::ui::headless::{self, HeadlessOptions};
 use crate::ui::tui::{self, TuiOptions};
@@ -38,7 +39,9 @@ pub(super) fn up(arguments: &UpArgs) -> Result<ExitCode, CommandError> {
     let code = runtime.block_on(async {
         let interrupts = Interrupts::install()
             .map_err(|error| CommandError::environment(format!("cannot watch for signals: {error}")))?;
+        let address = Address::of(&options.entry_file);
         let session = run::start(options, LogStore::new());
+        let _control = control(address, &session).await;
         if on_terminal && !arguments.headless {
             dashboard(session, interrupts, arguments).await
         } else {
@@ -48,6 +51,19 @@ pub(super) fn up(arguments: &UpArgs) -> Result<ExitCode, CommandError> {
     // Threads that are blocked in a system call must not keep the process.
     runtime.shutdown_background();
     code
+}
+
+/// Lets other terminals ask and command the session. It goes on without, and says so, when that cannot be.
+async fn control(address: Address, session: &Session) -> Option<ControlServer> {
+    let (snapshots, looks) = (session.snapshots.clone(), session.looks.clone());
+    let started = ControlServer::start(address, snapshots, session.logs.clone(), session.commands.clone(), looks).await;
+    let warn = |text: &str| session.logs.sink(None, LogSource::Build).warn(text.to_owned());
+    match started {
+        Ok(Some(server)) => return Some(server),
+        Ok(None) => warn("another devloop runs for this Devfile: `devloop status` and the like speak to that one"),
+        Err(error) => warn(&format!("`devloop status` and the like cannot reach this session: {error}")),
+    }
+    None
 }
 
 async fn dashboard(

@@ -1,7 +1,7 @@
 //! The engine: an event and the time in, effects out.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use super::hold::Hold;
 use super::state::State;
 use super::status::SessionTime;
 use crate::k8s::{Pod, Uid};
-use crate::project::{Project, ResourceName, WatchedTree};
+use crate::project::{Project, Resource, ResourceName, Target, WatchedTree};
 
 /// What a session is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,6 +82,24 @@ impl Engine {
     /// The files whose change runs the configuration again.
     pub fn config_files(&self) -> &[WatchedTree] {
         &self.state.config.files
+    }
+
+    /// The enabled resources that a change of `path` (absolute) concerns: all of them for a file of the configuration.
+    pub fn resources_of(&self, path: &Path) -> Vec<ResourceName> {
+        let Some(project) = self.project() else { return Vec::new() };
+        let covers = |trees: &[WatchedTree]| trees.iter().any(|tree| tree.covers(path));
+        let configures = covers(self.config_files());
+        if project.global_filter.ignores(path) {
+            return Vec::new();
+        }
+        let concerns = |resource: &Resource| match &resource.target {
+            Target::Kubernetes(target) => {
+                target.images.iter().filter_map(|name| project.images.get(name)).any(|image| covers(&image.watched))
+            }
+            Target::Local(target) => covers(&target.watched),
+        };
+        let resources = project.resources.values().filter(|it| self.is_enabled(it.name.as_str()));
+        resources.filter(|it| configures || concerns(it)).map(|it| it.name.clone()).collect()
     }
 
     /// The pods of a resource's current generation, the one that stands for it first.

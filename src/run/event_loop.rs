@@ -13,7 +13,7 @@ use super::connections::Connections;
 use super::edges::Edges;
 use super::forwards::Forwards;
 use super::pods::Pods;
-use super::watching::Watching;
+use super::watching::{Look, Watching};
 use crate::engine::{Command, Connection, Effect, Engine, Event, SessionTime, Snapshot, WorkId, WorkResult};
 
 /// Events that one turn handles before it publishes a snapshot.
@@ -36,6 +36,7 @@ pub(super) struct EventLoop {
     pub(super) watching: Watching,
     received: mpsc::UnboundedReceiver<Event>,
     commands: mpsc::Receiver<Command>,
+    looks: mpsc::Receiver<Look>,
     snapshots: watch::Sender<Arc<Snapshot>>,
     abort: CancellationToken,
     started: Instant,
@@ -47,6 +48,7 @@ impl EventLoop {
         edges: Arc<Edges>,
         snapshots: watch::Sender<Arc<Snapshot>>,
         commands: mpsc::Receiver<Command>,
+        looks: mpsc::Receiver<Look>,
         abort: CancellationToken,
     ) -> Self {
         let (events, received) = mpsc::unbounded_channel();
@@ -62,6 +64,7 @@ impl EventLoop {
             cancels: HashMap::new(),
             received,
             commands,
+            looks,
             snapshots,
             abort,
             started: Instant::now(),
@@ -81,6 +84,16 @@ impl EventLoop {
                 command = self.commands.recv() => {
                     // A UI that went away without a word wants the session to end.
                     batch.push(Event::Command(command.unwrap_or(Command::Quit)));
+                }
+                Some(look) = self.looks.recv() => {
+                    self.watching.look(look);
+                    continue;
+                }
+                // After the events that it caused, which come first here.
+                Some(look) = self.watching.looked() => {
+                    // Whoever asked may have hung up.
+                    let _ = look.done.send(self.engine.resources_of(&look.path));
+                    continue;
                 }
                 () = sleep_until(wake) => batch.push(Event::Woken),
                 // Joined here only so that ended tasks do not pile up; their reports are events.

@@ -23,3 +23,4 @@ pub use config_commands::ConfigCommands;
 pub use custom_deploy::delete_custom;
 pub use session::{Session, SessionOptions, kube_info, start};
 pub use shutdown::{Interrupts, Signal};
+pub use watching::Look;

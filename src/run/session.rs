@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::edges::Edges;
 use super::event_loop::EventLoop;
+use super::watching::Look;
 use crate::cluster::{ContextInfo, FrozenKubeconfig};
 use crate::devfile::KubeInfo;
 use crate::engine::{Command, Engine, EngineOptions, Mode, Snapshot};
@@ -67,6 +68,8 @@ pub struct Session {
     pub snapshots: watch::Receiver<Arc<Snapshot>>,
     /// What the user asks for goes here.
     pub commands: mpsc::Sender<Command>,
+    /// Files to look at now go here.
+    pub looks: mpsc::Sender<Look>,
     /// The logs of the session.
     pub logs: LogStore,
     /// Ends everything at once, without waiting for anything but the processes.
@@ -94,9 +97,10 @@ pub fn start(options: SessionOptions, logs: LogStore) -> Session {
     });
     let (snapshot_tx, snapshots) = watch::channel(Arc::new(engine.snapshot()));
     let (commands, command_rx) = mpsc::channel(64);
+    let (looks, look_rx) = mpsc::channel(8);
     let abort = CancellationToken::new();
     let edges = Arc::new(Edges::new(options, logs.clone()));
-    let event_loop = EventLoop::new(engine, edges, snapshot_tx, command_rx, abort.clone());
+    let event_loop = EventLoop::new(engine, edges, snapshot_tx, command_rx, look_rx, abort.clone());
     let task = tokio::spawn(event_loop.run());
-    Session { snapshots, commands, logs, abort, task }
+    Session { snapshots, commands, looks, logs, abort, task }
 }

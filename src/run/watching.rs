@@ -1,15 +1,17 @@
 //! Keeps the watched files in step with the configuration.
 
+use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
 use super::edges::SharedEdges;
 use super::event_loop::EventSender;
 use crate::engine::{Engine, Event};
 use crate::logs::LogSource;
-use crate::project::{Target, WatchedTree};
+use crate::project::{ResourceName, Target, WatchedTree};
 use crate::watch::{WatchEvent, Watcher};
 
 /// Batches of changes that may wait for the event loop.
@@ -22,11 +24,43 @@ pub(super) struct Watching {
     events: EventSender,
     watcher: Option<Watcher>,
     task: Option<JoinHandle<()>>,
+    looks: HashMap<u64, Look>,
+    next_look: u64,
+    looked_tx: mpsc::UnboundedSender<u64>,
+    looked: mpsc::UnboundedReceiver<u64>,
+}
+
+/// Asks a session to look at a file now instead of when the system tells of it.
+#[derive(Debug)]
+pub struct Look {
+    /// The file, absolute.
+    pub path: PathBuf,
+    /// Told, when what was found has been taken in, which resources the file belongs to.
+    pub done: oneshot::Sender<Vec<ResourceName>>,
 }
 
 impl Watching {
     pub(super) fn new(edges: SharedEdges, events: EventSender) -> Self {
-        Self { edges, events, watcher: None, task: None }
+        let (looked_tx, looked) = mpsc::unbounded_channel();
+        Self { edges, events, watcher: None, task: None, looks: HashMap::new(), next_look: 0, looked_tx, looked }
+    }
+
+    /// Begins to look at a file.
+    pub(super) fn look(&mut self, look: Look) {
+        let number = self.next_look;
+        self.next_look += 1;
+        match &self.watcher {
+            Some(watcher) => watcher.look(look.path.clone(), number),
+            // Nothing is watched, so there is nothing that could have been missed.
+            None => drop(self.looked_tx.send(number)),
+        }
+        self.looks.insert(number, look);
+    }
+
+    /// The next look whose findings have been passed on as events.
+    pub(super) async fn looked(&mut self) -> Option<Look> {
+        let number = self.looked.recv().await?;
+        self.looks.remove(&number)
     }
 
     /// Watches what the configuration and the project ask for. When it returns, every later change is seen.
@@ -46,7 +80,8 @@ impl Watching {
 
     fn start(&mut self) -> Watcher {
         let (tx, rx) = mpsc::channel(QUEUE);
-        self.task = Some(tokio::spawn(pass_on(rx, Arc::clone(&self.edges), self.events.clone())));
+        self.task =
+            Some(tokio::spawn(pass_on(rx, Arc::clone(&self.edges), self.events.clone(), self.looked_tx.clone())));
         Watcher::new(tx)
     }
 
@@ -58,7 +93,12 @@ impl Watching {
     }
 }
 
-async fn pass_on(mut rx: mpsc::Receiver<WatchEvent>, edges: SharedEdges, events: EventSender) {
+async fn pass_on(
+    mut rx: mpsc::Receiver<WatchEvent>,
+    edges: SharedEdges,
+    events: EventSender,
+    looked: mpsc::UnboundedSender<u64>,
+) {
     while let Some(event) = rx.recv().await {
         match event {
             WatchEvent::Changed { paths, .. } => {
@@ -68,6 +108,11 @@ async fn pass_on(mut rx: mpsc::Receiver<WatchEvent>, edges: SharedEdges, events:
             }
             WatchEvent::Problem(problem) => {
                 edges.logs.sink(None, LogSource::Build).warn(problem.to_string());
+            }
+            WatchEvent::Looked(number) => {
+                if looked.send(number).is_err() {
+                    return;
+                }
             }
         }
     }

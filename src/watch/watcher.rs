@@ -25,6 +25,8 @@ pub enum WatchEvent {
     },
     /// Something cannot be watched as it should.
     Problem(WatchProblem),
+    /// [`Watcher::look`] of this number has been carried out, and what it found has been told before.
+    Looked(u64),
 }
 
 /// What may be set for tests and for unusual machines.
@@ -95,6 +97,13 @@ impl Watcher {
         if self.worker.send(Message::SetTrees { coverage, done }).is_ok() {
             let _ = finished.await;
         }
+    }
+
+    /// Looks at a file now instead of when the system tells of it. `number` comes back as [`WatchEvent::Looked`] after
+    /// the file's change, if there is one that has not been told.
+    pub fn look(&self, path: PathBuf, number: u64) {
+        // The worker ends only when nobody listens any more.
+        let _ = self.worker.send(Message::Look { path, number });
     }
 
     /// How much there is to do.

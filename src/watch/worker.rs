@@ -26,6 +26,8 @@ pub(super) enum Message {
     File(notify::Result<notify::Event>),
     /// From the owner.
     SetTrees { coverage: Coverage, done: oneshot::Sender<()> },
+    /// From the owner.
+    Look { path: PathBuf, number: u64 },
     /// The owner is gone.
     Stop,
 }
@@ -50,6 +52,8 @@ pub(super) struct Worker {
     /// Folders whose watch may have ended with that of a former name.
     pub(super) doubtful: Vec<PathBuf>,
     pub(super) problems: Vec<WatchProblem>,
+    /// Looks whose answer comes after the batch.
+    looks: Vec<u64>,
     /// What has been told is not told again while it lasts.
     told_limit: bool,
     told_closed: bool,
@@ -85,6 +89,7 @@ impl Worker {
             polled: BTreeSet::new(),
             doubtful: Vec::new(),
             problems: Vec::new(),
+            looks: Vec::new(),
             told_limit: false,
             told_closed: false,
             told_unreadable: HashSet::new(),
@@ -105,6 +110,10 @@ impl Worker {
                 Ok(Message::SetTrees { coverage, done }) => {
                     self.set_trees(coverage);
                     finished = Some(done);
+                }
+                Ok(Message::Look { path, number }) => {
+                    self.record(&path, Evidence::Hint);
+                    self.looks.push(number);
                 }
                 Ok(Message::Stop) | Err(RecvTimeoutError::Disconnected) => return,
                 Err(RecvTimeoutError::Timeout) => {}
@@ -209,7 +218,7 @@ impl Worker {
             }
         }
         let Some(at) = self.batch.began().filter(|_| self.batch.due().is_some_and(|due| due <= Instant::now())) else {
-            return Audience::Listens;
+            return if self.batch.began().is_none() { self.answer_looks() } else { Audience::Listens };
         };
         if !self.batch.linked.is_empty() {
             let linked = std::mem::take(&mut self.batch.linked);
@@ -226,13 +235,22 @@ impl Worker {
             .map(|(path, _)| path)
             .collect();
         if paths.is_empty() {
-            return Audience::Listens;
+            return self.answer_looks();
         }
         paths.sort_unstable();
         match self.events.blocking_send(WatchEvent::Changed { paths, at }) {
-            Ok(()) => Audience::Listens,
+            Ok(()) => self.answer_looks(),
             Err(_) => Audience::Left,
         }
+    }
+
+    fn answer_looks(&mut self) -> Audience {
+        for number in std::mem::take(&mut self.looks) {
+            if self.events.blocking_send(WatchEvent::Looked(number)).is_err() {
+                return Audience::Left;
+            }
+        }
+        Audience::Listens
     }
 
     fn note_limits(&mut self) {

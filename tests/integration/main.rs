@@ -4,6 +4,7 @@ mod e2e;
 
 mod assembled;
 mod cli;
+mod control;
 mod dashboard;
 mod dashboard_session;
 mod devfile;

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// What each folder of `src` may use, beside itself. `docs/architecture.md` draws it.
-const LAYERS: [(&str, &[&str]); 16] = [
+const LAYERS: [(&str, &[&str]); 17] = [
     ("diagnostic", &[]),
     ("yaml", &["diagnostic"]),
     ("k8s", &["diagnostic", "project", "yaml"]),
@@ -18,6 +18,7 @@ const LAYERS: [(&str, &[&str]); 16] = [
     ("process", &["project", "logs"]),
     ("watch", &["project"]),
     ("run", &["diagnostic", "k8s", "project", "logs", "devfile", "engine", "docker", "cluster", "process", "watch"]),
+    ("control", &["diagnostic", "engine", "logs", "project", "run"]),
     ("ui", &["diagnostic", "engine", "logs", "project"]),
     ("init", &["project", "yaml"]),
     ("lsp", &["devfile", "diagnostic"]),
@@ -37,6 +38,7 @@ const LAYERS: [(&str, &[&str]); 16] = [
             "ui",
             "init",
             "lsp",
+            "control",
         ],
     ),
 ];

@@ -82,6 +82,7 @@ impl Ground {
                 self.problems.push(problem);
                 BTreeSet::new()
             }
+            WatchEvent::Looked(_) => BTreeSet::new(),
         }
     }
 
@@ -111,6 +112,30 @@ impl Ground {
             missing.retain(|path| !told.contains(*path));
         }
     }
+}
+
+#[tokio::test]
+async fn a_look_is_answered_after_what_it_found() {
+    let mut ground = Ground::new(&["src/a.rs"], &["ignored"]).await;
+    for number in 0..50 {
+        ground.write("src/a.rs", &format!("{number}"));
+        ground.watcher.look(ground.path("src/a.rs"), number);
+        let mut told = 0;
+        loop {
+            match tokio::time::timeout(DEADLINE, ground.events.recv()).await.unwrap().unwrap() {
+                WatchEvent::Looked(answered) => {
+                    assert_eq!(answered, number);
+                    break;
+                }
+                WatchEvent::Changed { .. } => told += 1,
+                WatchEvent::Problem(problem) => panic!("{problem}"),
+            }
+        }
+        assert!(told > 0, "the change of {number} is told first");
+        // What the system tells of it afterwards is no news.
+    }
+    ground.watcher.look(ground.path("ignored"), 77);
+    assert_eq!(tokio::time::timeout(DEADLINE, ground.events.recv()).await.unwrap(), Some(WatchEvent::Looked(77)));
 }
 
 #[tokio::test]

@@ -21,6 +21,13 @@ pub struct WatchedTree {
     pub filter: Arc<PathFilter>,
 }
 
+impl WatchedTree {
+    /// Whether a change of `path` (absolute) counts.
+    pub fn covers(&self, path: &Path) -> bool {
+        path.starts_with(&self.root) && !self.filter.ignores(path)
+    }
+}
+
 impl PathFilter {
     /// Whether `path` (absolute) is ignored.
     pub fn ignores(&self, path: &Path) -> bool {

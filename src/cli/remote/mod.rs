@@ -1,0 +1,12 @@
+//! Commands against a running session, from another terminal.
+
+mod act;
+mod logs;
+mod status;
+mod target;
+mod wait;
+
+pub(super) use act::{Act, act};
+pub(super) use logs::logs;
+pub(super) use status::{ports, status, why};
+pub(super) use wait::wait;

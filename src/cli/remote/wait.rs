@@ -1,0 +1,68 @@
+//! `wait`: until resources are ready, or what a file holds has landed.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::target;
+use crate::cli::args::WaitArgs;
+use crate::cli::common;
+use crate::cli::error::CommandError;
+use crate::cli::exit_code::ExitCode;
+use crate::control::{Request, WaitQuery};
+
+pub(in crate::cli) fn wait(arguments: &WaitArgs) -> Result<ExitCode, CommandError> {
+    let after = match &arguments.after {
+        Some(path) => Some(common::current_dir()?.join(path)),
+        None => None,
+    };
+    let milliseconds = |limit: Duration| u64::try_from(limit.as_millis()).unwrap_or(u64::MAX);
+    let query = WaitQuery {
+        resources: arguments.resources.clone(),
+        condition: arguments.condition.into(),
+        // The folders in front of it may be symlinks; the file itself may be gone, which is a change too.
+        after: after.map(|path| match (path.parent().map(std::fs::canonicalize), path.file_name()) {
+            (Some(Ok(folder)), Some(name)) => folder.join(name),
+            _ => path,
+        }),
+        timeout_ms: Some(arguments.timeout).filter(|limit| !limit.is_zero()).map(milliseconds),
+    };
+    let answer = target::answer(&arguments.target, &Request::Wait(query))?;
+    let text = if arguments.json { format!("{answer}\n") } else { render(&answer) };
+    common::print_out(&text)?;
+    Ok(if answer["outcome"] == "reached" { ExitCode::Ok } else { ExitCode::Failed })
+}
+
+fn render(answer: &Value) -> String {
+    let mut text = String::new();
+    for resource in answer["resources"].as_array().into_iter().flatten() {
+        let name = resource["name"].as_str().unwrap_or_default();
+        let newest = &resource["history"][0];
+        let done = match newest["kind"].as_str() {
+            Some("live") => format!("live update of {} in {:.3} s", files(newest), seconds(newest)),
+            Some(_) if newest["reasons"][0] == "Initial Build" => format!("first update in {:.1} s", seconds(newest)),
+            Some(_) => format!("full update in {:.1} s", seconds(newest)),
+            None => "nothing to update".to_owned(),
+        };
+        let runtime = resource["runtime"].as_str().unwrap_or_default();
+        text.push_str(&format!("{name}: {done}; {runtime}\n"));
+    }
+    for failure in answer["failures"].as_array().into_iter().flatten() {
+        let (name, why) = (&failure["resource"], failure["error"].as_str().unwrap_or_default());
+        text.push_str(&format!("{}: failed: {why}\n", name.as_str().unwrap_or_default()));
+    }
+    let outcome = answer["outcome"].as_str().unwrap_or_default();
+    text.push_str(&format!("{outcome} after {:.3} s\n", answer["seconds"].as_f64().unwrap_or_default()));
+    text
+}
+
+fn files(record: &Value) -> String {
+    match record["files"].as_u64().unwrap_or_default() {
+        1 => "1 file".to_owned(),
+        count => format!("{count} files"),
+    }
+}
+
+fn seconds(record: &Value) -> f64 {
+    record["seconds"].as_f64().unwrap_or_default()
+}

@@ -1,0 +1,128 @@
+//! What is said over the socket: a request on one line, then replies, one per line, until the server closes.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// The version of requests, replies and of what they hold; grows when something is removed or changes its meaning.
+pub const SCHEMA: u32 = 1;
+
+/// What another process asks of a session.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "request", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Request {
+    /// How everything stands: one reply.
+    Status,
+    /// Lines of the log: a reply per line.
+    Logs(LogQuery),
+    /// Do something with resources: one reply.
+    Act {
+        /// What.
+        action: Action,
+        /// With which resources; none for those that are about the session.
+        resources: Vec<String>,
+    },
+    /// Wait until resources are as wanted: one reply.
+    Wait(WaitQuery),
+}
+
+/// What can be done with resources, or with the session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Action {
+    /// Update now.
+    Trigger,
+    /// New process or new pods, without a build.
+    Restart,
+    /// Stop the process, cancel the update.
+    Stop,
+    /// Enable.
+    Enable,
+    /// Enable these and disable all others.
+    EnableOnly,
+    /// Enable all.
+    EnableAll,
+    /// Disable.
+    Disable,
+    /// Disable all.
+    DisableAll,
+    /// Run the configuration again.
+    Reload,
+    /// End the session gracefully.
+    Quit,
+}
+
+/// Which lines of the log are wanted.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LogQuery {
+    /// Of these resources; of all, and of devloop itself, when empty.
+    pub resources: Vec<String>,
+    /// `build` or `runtime`.
+    pub source: Option<String>,
+    /// `debug`, `info`, `warn` or `error`, and what is more important.
+    pub level: Option<String>,
+    /// Only what came in the last so many milliseconds.
+    pub since_ms: Option<u64>,
+    /// Only the last so many of those.
+    pub tail: Option<usize>,
+    /// Only lines that contain this.
+    pub contains: Option<String>,
+    /// Go on with what comes.
+    pub follow: bool,
+}
+
+/// What is waited for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum WaitFor {
+    /// Up to date, and what runs is ready.
+    #[default]
+    Ready,
+    /// Up to date, whatever runs.
+    Updated,
+}
+
+/// What is waited for, and where.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct WaitQuery {
+    /// These resources; all enabled ones, or those that `after` touches, when empty.
+    pub resources: Vec<String>,
+    /// The state.
+    pub condition: WaitFor,
+    /// Wait until what this file holds now has been taken in.
+    pub after: Option<PathBuf>,
+    /// Give up after so many milliseconds.
+    pub timeout_ms: Option<u64>,
+}
+
+/// Why something was not done.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refusal {
+    /// What is wrong.
+    pub message: String,
+    /// What to try.
+    pub help: Option<String>,
+}
+
+/// One line from the server.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reply {
+    /// What was asked for.
+    Ok(Value),
+    /// It was not done.
+    Error(Refusal),
+}
+
+impl Reply {
+    pub(super) fn refuse(message: impl Into<String>) -> Self {
+        Self::Error(Refusal { message: message.into(), help: None })
+    }
+
+    pub(super) fn refuse_with(message: impl Into<String>, help: impl Into<String>) -> Self {
+        Self::Error(Refusal { message: message.into(), help: Some(help.into()) })
+    }
+}

@@ -1,0 +1,16 @@
+//! The state of a running session for other processes: a Unix socket in the user's runtime folder, one JSON value per line.
+//!
+//! The server reads snapshots and the log and sends commands, as a screen does; it knows nothing that a screen does not.
+
+mod address;
+mod client;
+mod conclusion;
+mod message;
+mod server;
+mod status_json;
+
+pub use address::{Address, AddressError};
+pub use client::{Client, ClientError};
+pub use message::{Action, LogQuery, Refusal, Reply, Request, SCHEMA, WaitFor, WaitQuery};
+pub use server::ControlServer;
+pub use status_json::{resource_json, status_json};

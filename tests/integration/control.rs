@@ -1,0 +1,188 @@
+//! A running session, asked and commanded from another terminal.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::support::devloop::{Ended, Running, devloop_with, pause};
+
+const DEVFILE: &str = "
+local_resource('greet', cmd='cat name.txt && test ! -e fail', deps=['name.txt', 'fail'])
+local_resource('server', serve_cmd='while :; do sleep 1; done', resource_deps=['greet'])
+local_resource('later', cmd='echo later', auto_init=False, trigger_mode=TRIGGER_MODE_MANUAL)
+";
+
+/// A project of local commands in a folder, with a runtime folder of its own.
+struct Project {
+    folder: tempfile::TempDir,
+}
+
+impl Project {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        fs::write(folder.path().join("Devfile"), DEVFILE).expect("a file");
+        fs::write(folder.path().join("name.txt"), "one\n").expect("a file");
+        fs::create_dir_all(folder.path().join("below/it")).expect("a folder");
+        fs::create_dir(folder.path().join("run")).expect("a folder");
+        Self { folder }
+    }
+
+    fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    fn up(&self) -> Running {
+        let run = self.path().join("run");
+        Running::up_with(self.path(), &[], &[("XDG_RUNTIME_DIR", &run.to_string_lossy())])
+    }
+
+    fn ask(&self, args: &[&str]) -> Ended {
+        self.ask_in(self.path(), args)
+    }
+
+    fn ask_in(&self, dir: &Path, args: &[&str]) -> Ended {
+        let run = self.path().join("run");
+        devloop_with(dir, args, &[("XDG_RUNTIME_DIR", &run.to_string_lossy())])
+    }
+
+    fn json(&self, args: &[&str]) -> Value {
+        let ended = self.ask(&[args, &["--json"]].concat());
+        serde_json::from_str(&ended.stdout).unwrap_or_else(|error| panic!("{error}: {ended:?}"))
+    }
+
+    fn wait(&self, args: &[&str]) -> Ended {
+        // The socket is there soon after the start.
+        let deadline = std::time::Instant::now() + crate::support::devloop::DEADLINE;
+        loop {
+            let ended = self.ask(&[&["wait"], args].concat());
+            if ended.status.code() != Some(3) {
+                return ended;
+            }
+            assert!(std::time::Instant::now() < deadline, "{ended:?}");
+            pause();
+        }
+    }
+}
+
+#[test]
+fn a_session_is_asked_and_commanded_from_another_terminal() {
+    let project = Project::new();
+    project.ask(&["status"]).code(3);
+    let mut up = project.up();
+    let ready = project.wait(&[]);
+    ready.code(0);
+    assert!(ready.stdout.contains("greet: first update in "), "{}", ready.stdout);
+
+    // From below the project's folder too.
+    let status = project.ask_in(&project.path().join("below/it"), &["status"]);
+    status.code(0);
+    assert!(status.stdout.starts_with("RESOURCE  UPDATE          RUNTIME"), "{}", status.stdout);
+    let status = project.json(&["status"]);
+    let names: Vec<&str> =
+        status["resources"].as_array().expect("resources").iter().filter_map(|it| it["name"].as_str()).collect();
+    assert_eq!(names, ["greet", "server", "later"]);
+    assert_eq!((&status["schema"], &status["pid"]), (&1.into(), &up.pid().into()));
+    assert_eq!(status["resources"][1]["runtime"], "ok");
+
+    let logs = project.ask(&["logs", "greet", "--tail", "1", "--source", "build"]);
+    logs.code(0);
+    assert!(logs.stdout.ends_with('\n') && logs.stdout.lines().count() == 1, "{}", logs.stdout);
+    assert_eq!(project.ask(&["logs", "--grep", "one"]).code(0).stdout, "       greet │ one\n");
+
+    project.ask(&["trigger", "later"]).code(0);
+    up.wait_for("later │ later");
+    let error = project.ask(&["trigger", "serve"]);
+    error.code(1);
+    assert!(error.stderr.contains("did you mean `server`?"), "{}", error.stderr);
+    project.ask(&["disable", "server"]).code(0);
+    up.wait_until(
+        "it is disabled",
+        || project.json(&["status", "server"]),
+        |it| it["resources"][0]["enabled"] == false,
+    );
+    let error = project.ask(&["restart", "server"]);
+    error.code(1);
+    assert!(error.stderr.contains("devloop enable server"), "{}", error.stderr);
+    project.ask(&["enable", "--only", "greet"]).code(0);
+    project.ask(&["enable", "--all"]).code(0);
+    project.wait(&["server"]).code(0);
+    assert!(up.quit().success());
+    assert!(fs::read_dir(project.path().join("run/devloop")).expect("the folder").next().is_none());
+}
+
+#[test]
+fn wait_after_an_edit_answers_whether_it_has_landed() {
+    let project = Project::new();
+    let _up = project.up();
+    project.wait(&[]).code(0);
+    for number in 0..20 {
+        let name = format!("name {number}\n");
+        fs::write(project.path().join("name.txt"), &name).expect("a file");
+        project.wait(&["--after", "name.txt"]).code(0);
+        let logs = project.ask(&["logs", "greet", "--tail", "1"]);
+        assert_eq!(logs.stdout, name);
+    }
+
+    fs::write(project.path().join("fail"), "").expect("a file");
+    let failed = project.wait(&["--after", "fail"]);
+    failed.code(1);
+    assert!(failed.stdout.contains("greet: failed: "), "{}", failed.stdout);
+    // Asked later, it is the same.
+    project.wait(&["--after", "name.txt"]).code(1);
+    let why = project.ask(&["why", "greet"]);
+    why.code(0);
+    assert!(why.stdout.contains("error") && why.stdout.contains("Changed Files"), "{}", why.stdout);
+    project.ask(&["status"]).code(1);
+    fs::remove_file(project.path().join("fail")).expect("a file");
+    project.wait(&["--after", "fail"]).code(0);
+
+    let foreign = project.wait(&["--after", "below/unknown"]);
+    foreign.code(1);
+    assert!(foreign.stderr.contains("belongs to no resource"), "{}", foreign.stderr);
+}
+
+#[test]
+fn a_wait_ends_at_its_limit() {
+    let project = Project::new();
+    fs::write(project.path().join("Devfile"), "local_resource('slow', cmd='sleep 4711')\n").expect("a file");
+    let _up = project.up();
+    let waited = project.wait(&["--timeout", "300ms"]);
+    waited.code(1);
+    assert!(waited.stdout.contains("timeout after 0.3"), "{}", waited.stdout);
+}
+
+#[test]
+fn a_second_session_leaves_the_socket_to_the_first_and_a_dead_one_to_the_next() {
+    let project = Project::new();
+    let mut first = project.up();
+    project.wait(&[]).code(0);
+    let socket =
+        fs::read_dir(project.path().join("run/devloop")).expect("the folder").flatten().next().expect("it").path();
+    let folder = socket.parent().expect("a folder");
+    assert_eq!(fs::metadata(folder).expect("the folder").permissions().mode() & 0o777, 0o700);
+    let second = project.up();
+    second.wait_for("another devloop runs for this Devfile");
+    assert_eq!(project.json(&["status"])["pid"], first.pid());
+    drop(second);
+
+    first.signal("KILL");
+    first.wait();
+    assert!(socket.exists());
+    project.ask(&["status"]).code(3);
+    let third = project.up();
+    project.wait(&[]).code(0);
+    assert_eq!(project.json(&["status"])["pid"], third.pid());
+}
+
+#[test]
+fn a_folder_that_others_may_enter_is_not_used() {
+    let project = Project::new();
+    let folder = project.path().join("run/devloop");
+    fs::create_dir(&folder).expect("a folder");
+    fs::set_permissions(&folder, fs::Permissions::from_mode(0o755)).expect("permissions");
+    let up = project.up();
+    up.wait_for("is not this user's alone");
+    assert!(fs::read_dir(&folder).expect("the folder").next().is_none());
+}
