@@ -89,7 +89,7 @@ fn a_session_is_asked_and_commanded_from_another_terminal() {
     let logs = project.ask(&["logs", "greet", "--tail", "1", "--source", "build"]);
     logs.code(0);
     assert!(logs.stdout.ends_with('\n') && logs.stdout.lines().count() == 1, "{}", logs.stdout);
-    assert_eq!(project.ask(&["logs", "--grep", "one"]).code(0).stdout, "       greet │ one\n");
+    assert_eq!(project.ask(&["logs", "greet", "later", "--grep", "one"]).code(0).stdout, "       greet │ one\n");
 
     project.ask(&["trigger", "later"]).code(0);
     up.wait_for("later │ later");
@@ -121,7 +121,7 @@ fn wait_after_an_edit_answers_whether_it_has_landed() {
         let name = format!("name {number}\n");
         fs::write(project.path().join("name.txt"), &name).expect("a file");
         project.wait(&["--after", "name.txt"]).code(0);
-        let logs = project.ask(&["logs", "greet", "--tail", "1"]);
+        let logs = project.ask(&["logs", "greet", "--grep", "name ", "--tail", "1"]);
         assert_eq!(logs.stdout, name);
     }
 
