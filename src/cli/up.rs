@@ -57,7 +57,7 @@ pub(super) fn up(arguments: &UpArgs) -> Result<ExitCode, CommandError> {
 async fn control(address: Address, session: &Session) -> Option<ControlServer> {
     let (snapshots, looks) = (session.snapshots.clone(), session.looks.clone());
     let started = ControlServer::start(address, snapshots, session.logs.clone(), session.commands.clone(), looks).await;
-    let warn = |text: &str| session.logs.sink(None, LogSource::Build).warn(text.to_owned());
+    let warn = |text: &str| session.logs.sink(None, LogSource::Build).warn(text);
     match started {
         Ok(Some(server)) => return Some(server),
         Ok(None) => warn("another devloop runs for this Devfile: `devloop status` and the like speak to that one"),

@@ -42,8 +42,8 @@ impl Address {
     pub fn of(entry_file: &Path) -> Self {
         let folder = runtime_folder();
         let digest = Sha256::digest(entry_file.as_os_str().as_encoded_bytes());
-        let name: String = digest.iter().take(DIGEST_BYTES).map(|byte| format!("{byte:02x}")).collect();
-        Self { socket: folder.join(format!("{name}.sock")), folder }
+        let name = digest.iter().take(DIGEST_BYTES).fold(0_u128, |number, byte| number << 8 | u128::from(*byte));
+        Self { socket: folder.join(format!("{name:0width$x}.sock", width = 2 * DIGEST_BYTES)), folder }
     }
 
     /// The path of the socket.

@@ -233,7 +233,10 @@ async fn logs(peer: &mut Peer, shared: &Shared, query: &LogQuery) -> Result<(), 
     for line in &stored[skipped..] {
         peer.say(&Reply::Ok(line_json(line))).await?;
     }
-    while query.follow {
+    if !query.follow {
+        return Ok(());
+    }
+    loop {
         for line in reader.since_filtered(next, &filter) {
             next = line.sequence + 1;
             if wanted(&line) {
@@ -245,7 +248,6 @@ async fn logs(peer: &mut Peer, shared: &Shared, query: &LogQuery) -> Result<(), 
             () = peer.hung_up() => return Err(Gone),
         }
     }
-    Ok(())
 }
 
 fn log_filter(snapshot: &Snapshot, query: &LogQuery) -> Result<LogFilter, Refusal> {

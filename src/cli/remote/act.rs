@@ -48,7 +48,7 @@ pub(in crate::cli) fn act(act: &Act) -> Result<ExitCode, CommandError> {
     let text: String = match action {
         Action::EnableAll | Action::DisableAll => format!("all resources {done}\n"),
         Action::Reload => format!("the configuration {done}\n"),
-        _ => resources.iter().map(|name| format!("{name} {done}\n")).collect(),
+        _ => resources.iter().fold(String::new(), |text, name| text + name + " " + done + "\n"),
     };
     common::print_out(&text)?;
     Ok(ExitCode::Ok)

@@ -209,7 +209,10 @@ fn align(heads: &[&str], rows: Vec<Vec<String>>) -> String {
         .collect();
     let mut out = String::new();
     for row in &all {
-        let line: String = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}  ")).collect();
+        let mut line = String::new();
+        for (cell, width) in row.iter().zip(&widths) {
+            let _ = write!(line, "{cell:<width$}  ");
+        }
         let _ = writeln!(out, "{}", line.trim_end());
     }
     out

@@ -1,5 +1,6 @@
 //! `wait`: until resources are ready, or what a file holds has landed.
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -45,14 +46,14 @@ fn render(answer: &Value) -> String {
             None => "nothing to update".to_owned(),
         };
         let runtime = resource["runtime"].as_str().unwrap_or_default();
-        text.push_str(&format!("{name}: {done}; {runtime}\n"));
+        let _ = writeln!(text, "{name}: {done}; {runtime}");
     }
     for failure in answer["failures"].as_array().into_iter().flatten() {
         let (name, why) = (&failure["resource"], failure["error"].as_str().unwrap_or_default());
-        text.push_str(&format!("{}: failed: {why}\n", name.as_str().unwrap_or_default()));
+        let _ = writeln!(text, "{}: failed: {why}", name.as_str().unwrap_or_default());
     }
     let outcome = answer["outcome"].as_str().unwrap_or_default();
-    text.push_str(&format!("{outcome} after {:.3} s\n", answer["seconds"].as_f64().unwrap_or_default()));
+    let _ = writeln!(text, "{outcome} after {:.3} s", answer["seconds"].as_f64().unwrap_or_default());
     text
 }
 
