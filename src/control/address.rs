@@ -42,7 +42,7 @@ impl Address {
     pub fn of(entry_file: &Path) -> Self {
         let folder = runtime_folder();
         let digest = Sha256::digest(entry_file.as_os_str().as_encoded_bytes());
-        let name = digest.iter().take(DIGEST_BYTES).fold(0_u128, |number, byte| number << 8 | u128::from(*byte));
+        let name = digest.iter().take(DIGEST_BYTES).fold(0_u128, |number, byte| (number << 8) | u128::from(*byte));
         Self { socket: folder.join(format!("{name:0width$x}.sock", width = 2 * DIGEST_BYTES)), folder }
     }
 

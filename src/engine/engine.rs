@@ -95,6 +95,7 @@ impl Engine {
         let concerns = |resource: &Resource| match &resource.target {
             Target::Kubernetes(target) => {
                 target.images.iter().filter_map(|name| project.images.get(name)).any(|image| covers(&image.watched))
+                    || target.custom_deploy.as_ref().is_some_and(|deploy| covers(&deploy.watched))
             }
             Target::Local(target) => covers(&target.watched),
         };
