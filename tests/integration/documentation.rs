@@ -68,3 +68,16 @@ fn every_marker_of_an_example_is_known() {
         }
     }
 }
+
+#[test]
+#[ignore = "needs cluster (the programs helm and kubectl)"]
+fn the_examples_that_need_programs_run() {
+    let mut failures = String::new();
+    let programs = |example: &&Example| example.needs.iter().any(|need| need == "helm" || need == "cluster");
+    for example in documentation().examples.iter().filter(programs) {
+        if let Some(errors) = run(example) {
+            let _ = writeln!(failures, "docs/devfile.md:{}:\n{errors}", example.line);
+        }
+    }
+    assert!(failures.is_empty(), "{failures}");
+}

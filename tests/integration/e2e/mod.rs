@@ -16,6 +16,7 @@ mod docker_faults;
 mod docker_push;
 mod dashboard;
 mod github_dashboard;
+mod first_devfile;
 mod forward;
 mod pod_logs;
 mod pods;
