@@ -125,8 +125,11 @@ fn trees(engine: &Engine) -> Vec<WatchedTree> {
             trees.extend(image.watched.iter().cloned());
         }
         for resource in project.resources.values() {
-            if let Target::Local(local) = &resource.target {
-                trees.extend(local.watched.iter().cloned());
+            match &resource.target {
+                Target::Local(local) => trees.extend(local.watched.iter().cloned()),
+                Target::Kubernetes(target) => {
+                    trees.extend(target.custom_deploy.iter().flat_map(|deploy| deploy.watched.iter().cloned()));
+                }
             }
         }
     }

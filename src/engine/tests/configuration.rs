@@ -64,3 +64,39 @@ fn an_edit_of_the_devfile_during_its_first_evaluation_evaluates_it_again() {
     script.load(&project(&[], vec![]));
     assert_eq!(script.asked(), ["load"]);
 }
+
+#[test]
+fn what_the_user_enabled_and_disabled_outlives_a_reload() {
+    let mut never = local("never", Some("x"), None);
+    never.enabled = false;
+    let resources = || vec![local("web", Some("x"), None), never.clone(), local("new", Some("x"), None)];
+    let first = vec![resources().remove(0), resources().remove(1)];
+    let mut script = Script::up(&[], first);
+    script.finish("run web", WorkResult::Local(Ok(())));
+    script.send(Event::Command(Command::Disable(Selection::Names(vec!["web".into()]))));
+    script.send(Event::Command(Command::Enable(Selection::Names(vec!["never".into()]))));
+    script.finish("run never", WorkResult::Local(Ok(())));
+    script.asked();
+    script.changed(&["/p/Devfile"]);
+    script.load(&project(&[], resources()));
+    let enabled: Vec<bool> = ["web", "never", "new"].iter().map(|name| script.row(name).enabled).collect();
+    assert_eq!(enabled, [false, true, true]);
+    assert_eq!(script.asked(), ["load", "run new"]);
+}
+
+#[test]
+fn another_image_definition_builds_that_image_and_no_other() {
+    let images = [image("web", false), image("api", false)];
+    let mut script = Script::up(&images, vec![deployment("web", &["web", "api"])]);
+    script.built("web", "1");
+    script.built("api", "1");
+    script.deployed("web");
+    script.asked();
+    let mut other = Arc::unwrap_or_clone(image("web", false));
+    if let ImageBuild::Docker(build) = &mut other.build {
+        build.target = "dev".into();
+    }
+    script.changed(&["/p/Devfile"]);
+    script.load(&project(&[Arc::new(other), image("api", false)], vec![deployment("web", &["web", "api"])]));
+    assert_eq!(script.asked(), ["load", "build web"]);
+}

@@ -159,3 +159,50 @@ fn a_triggered_update_that_met_an_outage_is_still_a_forced_one() {
     script.send(Event::ClusterChanged(Connection::Ok));
     assert_eq!(script.asked(), ["deploy job anew"]);
 }
+
+#[test]
+fn dependencies_hold_only_the_first_update_and_a_disabled_one_holds_it_for_ever() {
+    let mut script = Script::up(&[], vec![deployment("db", &[]), after(local("web", Some("x"), None), &["db"])]);
+    script.deployed("db");
+    script.pod(running("db", "pod-1", "c1", "x"));
+    script.finish("run web", WorkResult::Local(Ok(())));
+    script.asked();
+    let mut gone = running("db", "pod-1", "c1", "x");
+    gone.containers[0].ready = false;
+    script.pod(gone);
+    script.changed(&["/p/web/a"]);
+    assert_eq!(script.asked(), ["run web"], "the dependency has been ready once");
+
+    let mut script = Script::up(&[], vec![deployment("db", &[]), after(local("web", Some("x"), None), &["db"])]);
+    script.send(Event::Command(Command::Disable(Selection::Names(vec!["db".into()]))));
+    script.changed(&["/p/web/a"]);
+    assert_eq!(script.hold("web"), Some(Hold::WaitingForDependencies(vec!["db".into()])));
+}
+
+#[test]
+fn without_a_first_update_of_its_own_an_automatic_resource_waits_for_a_change_and_a_manual_one_for_the_user() {
+    let lazy = |name: &str, mode: TriggerMode| {
+        let mut resource = local(name, Some("x"), None);
+        resource.auto_init = false;
+        resource.trigger_mode = mode;
+        resource
+    };
+    let mut script = Script::up(&[], vec![lazy("auto", TriggerMode::Auto), lazy("manual", TriggerMode::Manual)]);
+    assert_eq!(script.asked(), ["load"]);
+    script.changed(&["/p/auto/a", "/p/manual/a"]);
+    assert_eq!(script.asked(), ["run auto"]);
+    script.send(Event::Command(Command::Trigger("manual".into())));
+    assert_eq!(script.asked(), ["run manual"]);
+}
+
+#[test]
+fn a_failed_update_has_used_up_its_changes() {
+    let mut script = Script::up(&[], vec![local("test", Some("x"), None)]);
+    script.finish("run test", WorkResult::Local(Ok(())));
+    script.changed(&["/p/test/a"]);
+    script.failed("run test", "exit code 1");
+    script.asked();
+    script.send(Event::Woken);
+    assert_eq!(script.asked(), Vec::<String>::new());
+    assert_eq!(script.row("test").pending_file_count, 0);
+}
