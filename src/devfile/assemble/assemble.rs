@@ -119,6 +119,7 @@ pub fn assemble(declarations: Declarations, options: &AssembleOptions, namer: Op
         has_resources: !resources.is_empty(),
         has_objects: !objects.is_empty(),
         has_workloads: objects.iter().any(|object| object.is_workload),
+        references: objects.iter().flat_map(|object| object.references.iter().map(String::as_str)).collect(),
     };
     // Behind an error an image may only look unused.
     if !problems.iter().any(Diagnostic::is_error) {

@@ -17,6 +17,8 @@ pub(super) struct KnownObject {
     pub(super) is_workload: bool,
     /// Images of ours that it refers to, in order, each once.
     pub(super) images: Vec<ImageName>,
+    /// All references to images in it, of whoever's, as people write them.
+    pub(super) references: Vec<String>,
     /// What registrations of its kind say.
     pub(super) pod_readiness: Vec<PodReadiness>,
 }
@@ -45,6 +47,7 @@ pub(super) fn collect_objects(
             problems.push(Diagnostic::error(format!("{}: {error}", object.id)).at(object.origin.clone()));
             Vec::new()
         });
+        let references = uses.iter().map(|used| used.reference.to_string()).collect();
         let mut found: Vec<ImageName> = Vec::new();
         let mut refer = |name: &ImageName| {
             if !found.contains(name) {
@@ -61,7 +64,13 @@ pub(super) fn collect_objects(
                 has_image = true;
             }
         }
-        KnownObject { is_workload: is_registered || has_image, images: found, pod_readiness, object: Arc::new(object) }
+        KnownObject {
+            is_workload: is_registered || has_image,
+            images: found,
+            references,
+            pod_readiness,
+            object: Arc::new(object),
+        }
     };
     declarations.into_iter().map(known).collect()
 }

@@ -6,13 +6,15 @@ use crate::diagnostic::Diagnostic;
 use crate::project::{ImageName, ImageReference};
 
 /// What there is to deploy, for the wording.
-pub(super) struct Deployables {
+pub(super) struct Deployables<'a> {
     /// Any resource at all.
     pub(super) has_resources: bool,
     /// Any Kubernetes object.
     pub(super) has_objects: bool,
     /// Any image reference in an object.
     pub(super) has_workloads: bool,
+    /// All references to images in objects, whoever builds them.
+    pub(super) references: Vec<&'a str>,
 }
 
 /// The warning about the first image that is not among `used`, unless its reference is suppressed.
@@ -20,7 +22,7 @@ pub(super) fn unused_image_warning(
     images: &Images,
     used: &[ImageName],
     suppressed: &[String],
-    deployables: &Deployables,
+    deployables: &Deployables<'_>,
 ) -> Option<Diagnostic> {
     let is_suppressed = |image: &crate::project::Image| {
         suppressed.iter().any(|text| {
@@ -49,12 +51,16 @@ pub(super) fn unused_image_warning(
                 .help(suppress),
         );
     }
-    let mut similar: Vec<(usize, &str)> = used
+    let mut similar: Vec<(usize, &str)> = deployables
+        .references
         .iter()
-        .map(|used| (strsim::osa_distance(used.as_str(), name.as_str()), used.as_str()))
+        .copied()
+        .chain(used.iter().map(ImageName::as_str))
+        .map(|used| (strsim::osa_distance(used, name.as_str()), used))
         .filter(|(distance, used)| *distance <= used.len().max(name.as_str().len()) / 2)
         .collect();
     similar.sort_unstable();
+    similar.dedup();
     let mut diagnostic = warning(format!("image `{name}` is not built: no deployed object refers to it"));
     if !similar.is_empty() {
         diagnostic =
