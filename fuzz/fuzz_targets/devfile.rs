@@ -3,10 +3,13 @@
 #![no_main]
 
 use std::cell::RefCell;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::Duration;
 
-use devloop::devfile::{EnvironmentOverlay, KubeInfo, LoadOptions, load};
+use devloop::devfile::{
+    CommandOutput, CommandRunner, ConfigCommand, EnvironmentOverlay, KubeInfo, LoadOptions, ParseCache, load,
+};
 use devloop::diagnostic::{RenderStyle, render};
 use devloop::logs::{LogSource, LogStore};
 use libfuzzer_sys::{Corpus, fuzz_target};
@@ -20,6 +23,21 @@ const PATIENCE: Duration = Duration::from_millis(500);
 const FORBIDDEN: [&str; 12] = [
     "compose", "dev/", "ext", "git", "helm", "kustomize", "listdir", "proc/", "sys/", "telemetry", "v1alpha1", "local(",
 ];
+
+/// Runs nothing.
+#[derive(Debug)]
+struct NoCommands;
+
+impl CommandRunner for NoCommands {
+    fn run(
+        &self,
+        _command: &ConfigCommand<'_>,
+        _cancel: &CancellationToken,
+        _line: &mut (dyn FnMut(&str) + Send),
+    ) -> Result<CommandOutput, String> {
+        Err("commands are not run here".to_owned())
+    }
+}
 
 /// Cancels what is not done in time.
 struct Watchdog {
@@ -74,6 +92,8 @@ fuzz_target!(|data: &[u8]| -> Corpus {
             subcommand: "up".to_owned(),
             kube: KubeInfo { context: Some("kind-test".to_owned()), ..KubeInfo::default() },
             environment: EnvironmentOverlay::new(),
+            commands: Arc::new(NoCommands),
+            cache: ParseCache::default(),
             log: LogStore::new().sink(None, LogSource::Build),
             cancel,
         });

@@ -11,7 +11,7 @@ use super::error::CommandError;
 use super::exit_code::ExitCode;
 use super::project_json::project_json;
 use super::project_text::project_text;
-use crate::devfile::{LoadOptions, LoadOutcome, load};
+use crate::devfile::{LoadOptions, LoadOutcome, ParseCache, load};
 use crate::diagnostic::{RenderStyle, render};
 use crate::logs::{LogSource, LogStore};
 use crate::process::Supervisor;
@@ -64,6 +64,7 @@ pub(super) fn evaluate(
         environment: std::collections::BTreeMap::new(),
         // Nobody sees what its commands write but the configuration itself.
         commands: Arc::new(ConfigCommands { supervisor: Supervisor::default(), colors: false }),
+        cache: ParseCache::default(),
         log: logs.sink(None, LogSource::Build),
         cancel: CancellationToken::new(),
     });

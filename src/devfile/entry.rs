@@ -11,6 +11,7 @@ use super::assemble::{AssembleOptions, Assembled, NameWorkloads, assemble};
 use super::commands::CommandRunner;
 use super::declarations::Declarations;
 use super::kube_info::KubeInfo;
+use super::language::ParseCache;
 use super::language::evaluate::execute;
 use super::language::failure::Failure;
 use super::language::paths;
@@ -53,6 +54,8 @@ pub struct LoadOptions {
     pub environment: EnvironmentOverlay,
     /// Runs the commands of the configuration.
     pub commands: Arc<dyn CommandRunner>,
+    /// What earlier runs of the session have parsed.
+    pub cache: ParseCache,
     /// Takes what the configuration prints and what its commands write.
     pub log: LogSink,
     /// Ends the run early.
@@ -160,6 +163,7 @@ fn execute_and_assemble(options: LoadOptions) -> (Evaluation, Option<Project>) {
 fn execute_all(options: LoadOptions) -> (Evaluation, Option<WorkloadFunction>) {
     let (entry_file, tried) = entry(options.entry_file.as_deref(), &options.dir);
     let session = Session::new(entry_file.clone(), options);
+    session.cache.begin();
     session.watch(&entry_file);
     if !entry_file.is_file() {
         // The appearance of any of them mends the run.
@@ -194,7 +198,11 @@ fn execute_all(options: LoadOptions) -> (Evaluation, Option<WorkloadFunction>) {
             session.report(Diagnostic { message, help: Vec::new(), ..failure.into_diagnostic() });
         }
         Some(failure) => session.report(failure.into_diagnostic()),
-        None => report_unused_steps(&session),
+        None => {
+            // A run that fails has not come to all files, so nothing is forgotten then.
+            session.cache.end();
+            report_unused_steps(&session);
+        }
     }
     let selection = session.state().config.selection(&session.args);
     session.state().declarations.selection = selection;

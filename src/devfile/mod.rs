@@ -24,5 +24,6 @@ pub use commands::{CommandOutput, CommandRunner, ConfigCommand};
 pub use documentation::{Documentation, DocumentationSection, Example, documentation, shown_signature};
 pub use entry::{EnvironmentOverlay, Evaluation, LoadOptions, LoadOutcome, evaluate, load};
 pub use kube_info::KubeInfo;
+pub use language::ParseCache;
 pub use loaded_text::{LoadedText, loaded_text};
 pub use usage::Usage;

@@ -21,6 +21,7 @@ pub(super) async fn load_config(edges: SharedEdges, cancel: CancellationToken) -
         kube: edges.options.kube_info(),
         environment: edges.overlay(),
         commands: Arc::new(ConfigCommands { supervisor: edges.supervisor.clone(), colors: edges.options.colors }),
+        cache: edges.parse_cache.clone(),
         log: log.clone(),
         cancel,
     };

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use super::custom_deploy::Turns;
 use super::session::SessionOptions;
 use crate::cluster::{Cluster, Inventory, Node, Patience, RegistryChoice, discover_registry};
-use crate::devfile::EnvironmentOverlay;
+use crate::devfile::{EnvironmentOverlay, ParseCache};
 use crate::docker;
 use crate::engine::WorkError;
 use crate::logs::{LogSink, LogSource, LogStore};
@@ -32,6 +32,8 @@ pub(super) struct Edges {
     default_registry: Mutex<Option<Registry>>,
     inventory: tokio::sync::Mutex<Option<(ProjectName, Inventory)>>,
     environment: Mutex<EnvironmentOverlay>,
+    /// What the configuration runs of the session have parsed.
+    pub(super) parse_cache: ParseCache,
     custom_deploys: Turns,
 }
 
@@ -48,6 +50,7 @@ impl Edges {
             default_registry: Mutex::default(),
             inventory: tokio::sync::Mutex::new(None),
             environment: Mutex::default(),
+            parse_cache: ParseCache::default(),
             custom_deploys: Turns::default(),
         }
     }

@@ -50,6 +50,7 @@ pub(crate) fn evaluate_case(folder: &Path) -> (Evaluation, Vec<String>) {
         },
         environment: [("DEVLOOP_TEST".to_owned(), Some("set".to_owned()))].into(),
         commands: commands(),
+        cache: devloop::devfile::ParseCache::default(),
         log: store.sink(None, LogSource::Build),
         cancel: CancellationToken::new(),
     });
@@ -214,6 +215,7 @@ pub(crate) fn options(dir: &Path, cancel: &CancellationToken) -> LoadOptions {
         kube: KubeInfo::default(),
         environment: devloop::devfile::EnvironmentOverlay::new(),
         commands: commands(),
+        cache: devloop::devfile::ParseCache::default(),
         log: LogStore::new().sink(None, LogSource::Build),
         cancel: cancel.clone(),
     }
@@ -429,4 +431,33 @@ fn how_long_a_load_takes() {
     let first = durations[0];
     durations.sort();
     eprintln!("first {first:?}, median {:?}, slowest {:?}", durations[25], durations[49]);
+}
+
+#[test]
+fn only_what_has_changed_is_parsed_again() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).expect("a file");
+    let object = |name: &str| format!("apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: {name}\n");
+    write("Devfile", "load('lib.star', 'files')\nk8s_yaml(files)\nprint(read_yaml('values.yaml'))\n");
+    write("lib.star", "files = ['a.yaml', 'b.yaml']\n");
+    write("a.yaml", &object("a"));
+    write("b.yaml", &object("b"));
+    write("values.yaml", "x: 1\n");
+    let cache = devloop::devfile::ParseCache::default();
+    let parsed = || {
+        let before = cache.parsed();
+        let evaluation =
+            evaluate(LoadOptions { cache: cache.clone(), ..options(folder.path(), &CancellationToken::new()) });
+        assert_eq!(evaluation.diagnostics, []);
+        (cache.parsed() - before, evaluation.declarations.objects.len())
+    };
+    assert_eq!(parsed(), (5, 2));
+    assert_eq!(parsed(), (0, 2));
+    write("b.yaml", &object("c"));
+    assert_eq!(parsed(), (1, 2));
+    write("lib.star", "files = ['a.yaml']\n");
+    assert_eq!(parsed(), (1, 1));
+    // What a run did not need is forgotten.
+    write("lib.star", "files = ['a.yaml', 'b.yaml']\n");
+    assert_eq!(parsed(), (2, 2));
 }

@@ -123,6 +123,7 @@ impl User {
             kube: KubeInfo::default(),
             environment: EnvironmentOverlay::from([("XDG_DATA_HOME".to_owned(), Some(home))]),
             commands: crate::devfile::commands(),
+            cache: devloop::devfile::ParseCache::default(),
             log: store.sink(None, LogSource::Build),
             cancel: CancellationToken::new(),
         });

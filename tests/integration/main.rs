@@ -8,6 +8,7 @@ mod control;
 mod dashboard;
 mod dashboard_session;
 mod devfile;
+mod devfile_round_trip;
 mod extensions;
 mod devfile_conformance;
 mod documentation;

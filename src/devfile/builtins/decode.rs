@@ -48,9 +48,39 @@ pub(crate) fn json<'v>(call: &Call<'_, 'v, '_, '_>, text: &str, file: Option<&Pa
     if stream.next().is_some() {
         return call.fail("found multiple JSON values");
     }
+    if let Some(number) = number_without_place(text) {
+        return Err(call
+            .failure(format_args!("the number `{number}` is no integer of 64 bits and has no decimal point"))
+            .help("write a float with a point: `1.0e3`"));
+    }
     match value(call.heap(), &decoded) {
         Some(value) => Ok(value),
         None => call.fail("a number is out of the range of 64 bits"),
+    }
+}
+
+/// The first number of a JSON text that is neither an integer of 64 bits nor written with a point (reference §2.2).
+fn number_without_place(text: &str) -> Option<&str> {
+    let mut rest = text;
+    loop {
+        rest =
+            &rest[rest.find(|character: char| character == '"' || character == '-' || character.is_ascii_digit())?..];
+        if let Some(string) = rest.strip_prefix('"') {
+            let mut escaped = false;
+            let end = string.find(|character: char| {
+                let is_end = character == '"' && !escaped;
+                escaped = character == '\\' && !escaped;
+                is_end
+            })?;
+            rest = &string[end + 1..];
+            continue;
+        }
+        let is_part = |character: char| character.is_ascii_digit() || "+-.eE".contains(character);
+        let (number, behind) = rest.split_at(rest.find(|character| !is_part(character)).unwrap_or(rest.len()));
+        if !number.contains('.') && number.parse::<i64>().is_err() {
+            return Some(number);
+        }
+        rest = behind;
     }
 }
 
@@ -79,7 +109,10 @@ fn json_error(call: &Call<'_, '_, '_, '_>, error: &serde_json::Error, file: Opti
 
 fn parse(call: &Call<'_, '_, '_, '_>, text: &str, file: Option<&Path>) -> Outcome<Vec<Json>> {
     let label: Arc<Path> = file.map_or_else(|| Arc::from(PathBuf::from("<text>")), Arc::from);
-    let parsed = yaml::parse_documents(text, &label);
+    let parsed = match file {
+        Some(_) => call.session.cache.documents(&label, text),
+        None => yaml::parse_documents(text, &label),
+    };
     for mut diagnostic in parsed.diagnostics {
         diagnostic.message = format!("`{}`: {}", call.signature.name, diagnostic.message);
         if file.is_none() {
@@ -143,3 +176,21 @@ pub(crate) const DEFINITIONS: &[Definition] = &[
     Definition { signature: "decode_yaml(yaml: str | Blob)", body: decode_yaml },
     Definition { signature: "decode_yaml_stream(yaml: str | Blob)", body: decode_yaml_stream },
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::number_without_place;
+
+    #[test]
+    fn numbers_are_integers_of_64_bits_or_have_a_point() {
+        for (text, found) in [
+            (r#"{"a": 1, "1e3": -2.5e3, "b\\": [9223372036854775807, -9223372036854775808, 0.0]}"#, None),
+            (r#"["x\"1e3", 1e3]"#, Some("1e3")),
+            ("[1, 9223372036854775808]", Some("9223372036854775808")),
+            ("-1E-2", Some("-1E-2")),
+            ("null", None),
+        ] {
+            assert_eq!(number_without_place(text), found, "{text}");
+        }
+    }
+}

@@ -67,7 +67,10 @@ fn parse(call: &Call<'_, '_, '_, '_>, text: &str, origin: &Origin, objects: &mut
         Origin::File(path) => Arc::from(path.as_path()),
         Origin::Blob(source) => Arc::from(PathBuf::from(format!("<{source}>"))),
     };
-    let parsed = parse_objects(text, &file);
+    let parsed = match origin {
+        Origin::File(_) => call.session.cache.objects(&file, text),
+        Origin::Blob(_) => parse_objects(text, &file),
+    };
     let mut failure = None;
     for diagnostic in parsed.diagnostics {
         let diagnostic = placed(call, text, origin, diagnostic);

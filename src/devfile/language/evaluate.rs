@@ -9,7 +9,6 @@ use super::failure::{Failure, Outcome};
 use super::globals;
 use super::paths;
 use super::session::{ModuleState, Session, read_text};
-use super::source;
 use super::universe;
 use crate::devfile::extensions::{self, built_in};
 use crate::diagnostic::did_you_mean;
@@ -61,7 +60,7 @@ pub(crate) fn execute(session: &Session, path: &Path) -> Outcome<FrozenModule> {
 }
 
 fn run(session: &Session, path: &Path, text: &str) -> starlark::Result<FrozenModule> {
-    let mut ast = source::parse(path, text)?;
+    let mut ast = session.cache.module(path, text)?;
     universe::replace_operators(&mut ast);
     let loader = Loader { session };
     Module::with_temp_heap(|module| {
@@ -114,4 +113,83 @@ fn nearby(path: &Path) -> Option<String> {
         .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
         .collect();
     did_you_mean(name, names.iter().map(String::as_str))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use tokio_util::sync::CancellationToken;
+
+    use crate::devfile::{CommandOutput, CommandRunner, ConfigCommand, EnvironmentOverlay, LoadOptions, ParseCache};
+    use crate::devfile::{KubeInfo, evaluate};
+    use crate::diagnostic::Diagnostic;
+    use crate::logs::{LogSource, LogStore};
+
+    #[derive(Debug)]
+    struct NoCommands;
+
+    impl CommandRunner for NoCommands {
+        fn run(
+            &self,
+            _command: &ConfigCommand<'_>,
+            _cancel: &CancellationToken,
+            _line: &mut (dyn FnMut(&str) + Send),
+        ) -> Result<CommandOutput, String> {
+            Err("no commands here".to_owned())
+        }
+    }
+
+    fn errors(script: &str) -> Vec<Diagnostic> {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("Devfile"), script).unwrap();
+        let evaluation = evaluate(LoadOptions {
+            entry_file: None,
+            dir: folder.path().to_path_buf(),
+            args: Vec::new(),
+            subcommand: "up".to_owned(),
+            kube: KubeInfo::default(),
+            environment: EnvironmentOverlay::new(),
+            commands: Arc::new(NoCommands),
+            cache: ParseCache::default(),
+            log: LogStore::new().sink(None, LogSource::Build),
+            cancel: CancellationToken::new(),
+        });
+        evaluation.diagnostics
+    }
+
+    /// The message and the line of the only error.
+    fn error(script: &str) -> (String, u32) {
+        let errors = errors(script);
+        assert_eq!(errors.len(), 1, "{errors:?}");
+        (errors[0].message.clone(), errors[0].primary.as_ref().unwrap().start.line)
+    }
+
+    #[test]
+    fn an_endless_loop_ends_with_its_place() {
+        for script in [
+            "def spin():\n    x = 0\n    while x < 3:\n        x = 0\n\nspin()\n",
+            "x = 0\n\nwhile True:\n    x += 1\n",
+            "def f(n):\n    return n\ny = [\n    f(a)\n    for a in range(1000) for b in range(1000)\n]\n",
+        ] {
+            let (message, line) = error(script);
+            assert_eq!(message, "this has run for too long");
+            assert!((3..=5).contains(&line), "{line}");
+        }
+    }
+
+    #[test]
+    fn what_would_take_all_memory_is_refused() {
+        for script in [
+            "\n\nx = 'a' * 10000000000\n",
+            "\n\nx = 4000000000 * [0, 1]\n",
+            "\n\nx = (1, 2) * 2000000000\n",
+            "\n\nx = b'ab' * 2000000000\n",
+            "\n\nx = list(range(2000000000))\n",
+            "x = 1 << 90000\nfor i in range(100):\n    x = x * x\n",
+            "x = 1\n\ny = x << 10000000000\n",
+        ] {
+            assert_eq!(error(script).1, 3, "{script}");
+        }
+    }
 }

@@ -11,6 +11,7 @@ pub(crate) mod failure;
 pub(crate) mod globals;
 pub(crate) mod memory;
 pub(crate) mod paths;
+mod parse_cache;
 mod percent;
 pub(crate) mod rewrite;
 #[expect(unsafe_code, reason = "starlark's derive macro implements an unsafe marker trait")]
@@ -20,3 +21,5 @@ pub(crate) mod signature;
 pub(crate) mod source;
 mod universe;
 pub(crate) mod workload_function;
+
+pub use parse_cache::ParseCache;

@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::environment::Environment;
 use super::failure::{Failure, Outcome};
 use super::memory::MemoryWatch;
+use super::parse_cache::ParseCache;
 use super::paths;
 use crate::devfile::builtins::config::UserConfig;
 use crate::devfile::commands::CommandRunner;
@@ -95,6 +96,8 @@ pub(crate) struct Session {
     pub environment: Environment,
     /// Runs commands.
     pub commands: Arc<dyn CommandRunner>,
+    /// What earlier runs have parsed.
+    pub cache: ParseCache,
     /// Takes output.
     pub log: LogSink,
     /// Ends the run.
@@ -109,7 +112,8 @@ pub(crate) struct Session {
 impl Session {
     /// A run of `entry_file` that has recorded nothing.
     pub fn new(entry_file: PathBuf, options: LoadOptions) -> Self {
-        let LoadOptions { entry_file: _, dir: _, args, subcommand, kube, environment, commands, log, cancel } = options;
+        let LoadOptions { entry_file: _, dir: _, args, subcommand, kube, environment, commands, cache, log, cancel } =
+            options;
         let environment = Environment::inherit(environment);
         crate::diagnostic::set_embedded(built_in::source);
         let state = State {
@@ -132,6 +136,7 @@ impl Session {
             kube,
             environment,
             commands,
+            cache,
             log,
             cancel,
             assembling: false,
@@ -150,6 +155,7 @@ impl Session {
             kube: self.kube.clone(),
             environment: EnvironmentOverlay::new(),
             commands: Arc::clone(&self.commands),
+            cache: self.cache.clone(),
             log: self.log.clone(),
             cancel: self.cancel.clone(),
         };
