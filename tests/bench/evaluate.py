@@ -1,8 +1,5 @@
 """How long configurations take to evaluate: a large one over many files, and a small one. Needs no cluster."""
 
-import re
-import subprocess
-
 import table
 from ground import Ground
 from live_update import timed
@@ -22,7 +19,6 @@ def run(tools, quick):
         small = [devloop.path, "config", "-f", str(ground.path / "small/Devfile")]
         timed(large)
         what = f"{FILES * RESOURCES_PER_FILE} resources over {FILES} files"
-        table.measured(f"devloop: evaluation, {what}", [evaluation(large) for _ in range(count)], note="as it says itself")
         table.measured(f"devloop: `config`, {what}", [timed(large) for _ in range(count)])
         timed(small)
         table.measured("devloop: `config`, one resource", [timed(small) for _ in range(count)])
@@ -37,15 +33,6 @@ def write_large(ground):
         loads.append(f"load('./teams/team{number}/Devfile', team{number}='team')")
     names = ", ".join(f"team{number}" for number in range(FILES))
     ground.write("Devfile", "\n".join(loads) + f"\nfor team in [{names}]:\n    team()\n")
-
-
-def evaluation(command):
-    """Milliseconds between the start and the end of the evaluation, from its own report."""
-    result = subprocess.run(command, capture_output=True, text=True, check=True)
-    found = re.search(r"Successfully loaded \S+ in ([0-9.]+) s", result.stdout + result.stderr)
-    if not found:
-        raise OSError(f"`{' '.join(command)}` does not tell how long it took")
-    return float(found.group(1)) * 1000
 
 
 LIBRARY = '''

@@ -45,6 +45,12 @@ impl Failure {
         self
     }
 
+    /// Names the file, unless the place is known.
+    #[must_use]
+    pub fn within(self, file: &Path) -> Self {
+        if self.diagnostic.primary.is_some() { self } else { self.at(Span::file(file)) }
+    }
+
     /// Adds a line of help.
     #[must_use]
     pub fn help(mut self, help: impl Into<String>) -> Self {
