@@ -114,6 +114,7 @@ fn build() -> Vec<CatalogueEntry> {
         kube: KubeInfo::default(),
         environment: EnvironmentOverlay::new(),
         commands: Arc::new(NoCommands),
+        cache: super::ParseCache::default(),
         log: LogStore::new().sink(None, LogSource::Build),
         cancel: CancellationToken::new(),
     };
