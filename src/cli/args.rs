@@ -54,6 +54,8 @@ pub(super) enum Subcommand {
     Disable(EnableArgs),
     /// Evaluate the configuration of a running session again.
     Reload(ReloadArgs),
+    /// Show the arguments of a running session's configuration, or replace them, as if it had been started with them.
+    Args(ArgsArgs),
     /// Print the version.
     Version {
         /// As JSON.
@@ -329,6 +331,25 @@ pub(super) struct EnableArgs {
 pub(super) struct ReloadArgs {
     #[command(flatten)]
     pub(super) target: TargetArgs,
+    /// As JSON.
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// What `args` takes.
+#[derive(Debug, Args)]
+pub(super) struct ArgsArgs {
+    #[command(flatten)]
+    pub(super) target: TargetArgs,
+    /// No arguments at all.
+    #[arg(long, conflicts_with_all = ["resources", "rest"])]
+    pub(super) clear: bool,
+    /// Resources to work on, or arguments of the configuration's own `config.parse()`.
+    #[arg(value_name = "RESOURCE")]
+    pub(super) resources: Vec<String>,
+    /// Arguments of the configuration, flags included.
+    #[arg(last = true, value_name = "ARGS")]
+    pub(super) rest: Vec<String>,
     /// As JSON.
     #[arg(long)]
     pub(super) json: bool,

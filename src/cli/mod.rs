@@ -53,6 +53,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Subcommand::Enable(arguments) => remote::act(&Act::Enable(&arguments)),
         Subcommand::Disable(arguments) => remote::act(&Act::Disable(&arguments)),
         Subcommand::Reload(arguments) => remote::act(&Act::Reload(&arguments)),
+        Subcommand::Args(arguments) => remote::args(&arguments),
         Subcommand::Version { json } => common::print_out(&version(json)).map(|()| ExitCode::Ok),
         Subcommand::Completions { shell } => {
             let mut text = Vec::new();

@@ -23,6 +23,11 @@ pub enum Request {
         /// With which resources; none for those that are about the session.
         resources: Vec<String>,
     },
+    /// Run the configuration with other arguments: one reply.
+    Args {
+        /// All of them.
+        args: Vec<String>,
+    },
     /// Wait until resources are as wanted: one reply.
     Wait(WaitQuery),
 }

@@ -143,6 +143,16 @@ async fn converse(stream: UnixStream, shared: Shared) {
             let reply = act(&shared, action, &resources).await;
             peer.say(&reply).await
         }
+        Request::Args { args } => {
+            let changed = *shared.snapshot().config.args != args;
+            let sent = !changed || shared.commands.send(Command::SetArgs(args.clone())).await.is_ok();
+            let reply = if sent {
+                Reply::Ok(json!({"args": args, "changed": changed}))
+            } else {
+                Reply::refuse("the session is ending")
+            };
+            peer.say(&reply).await
+        }
         Request::Wait(query) => wait(&mut peer, shared, &query).await,
     };
 }

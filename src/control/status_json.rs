@@ -31,6 +31,7 @@ pub fn status_json(snapshot: &Snapshot, pid: u32) -> Value {
                 ConfigState::Loaded => "loaded",
                 ConfigState::Failed => "failed",
             },
+            "args": *snapshot.config.args,
             "loads": snapshot.config.loads,
             "diagnostics": snapshot.config.diagnostics.iter().map(diagnostic).collect::<Vec<_>>(),
         },

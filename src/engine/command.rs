@@ -18,6 +18,8 @@ pub enum Command {
     Trigger(ResourceName),
     /// Run the configuration again.
     ReloadConfig,
+    /// Run the configuration with these arguments, as if the session had been started with them.
+    SetArgs(Vec<String>),
     /// Restart it without a build: the serve process, or the pods by a rollout restart.
     Restart(ResourceName),
     /// Stop what runs for it: the serve process; a running update is cancelled.

@@ -16,6 +16,8 @@ pub enum Effect {
     LoadConfig {
         /// The work.
         work: WorkId,
+        /// The arguments of the configuration.
+        args: Arc<Vec<String>>,
     },
     /// Watch the files of this project from now on, and know its secrets.
     Adopt {

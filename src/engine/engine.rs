@@ -34,6 +34,8 @@ pub struct EngineOptions {
     pub mode: Mode,
     /// The entry file, for people.
     pub entry_file: PathBuf,
+    /// The arguments of the configuration.
+    pub args: Vec<String>,
     /// When the session started.
     pub started: DateTime<Utc>,
     /// The Kubernetes context in use.
@@ -72,6 +74,11 @@ impl Engine {
         self.record(event);
         self.plan();
         std::mem::take(&mut self.effects)
+    }
+
+    /// The arguments of the configuration, as of now.
+    pub(super) fn args(&self) -> Arc<Vec<String>> {
+        self.state.config.args.clone().unwrap_or_else(|| Arc::new(self.options.args.clone()))
     }
 
     /// The project that is in force.

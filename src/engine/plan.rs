@@ -45,7 +45,7 @@ impl Engine {
             self.state.config.pending = false;
             let work = self.state.start_work(Work::Config);
             self.state.config.running = Some(work);
-            self.effects.push(Effect::LoadConfig { work });
+            self.effects.push(Effect::LoadConfig { work, args: self.args() });
         }
     }
 

@@ -105,6 +105,13 @@ impl Engine {
         match command {
             Command::Trigger(name) => self.record_trigger(name),
             Command::ReloadConfig => self.state.config.pending = true,
+            Command::SetArgs(args) => {
+                if *self.args() != args {
+                    self.state.config.args = Some(Arc::new(args));
+                    self.state.config.reselect = true;
+                    self.state.config.pending = true;
+                }
+            }
             Command::Restart(name) => self.record_restart(&name),
             Command::Stop(name) => self.stop_resource(&name, "stopped by the user"),
             Command::Enable(selection) => {

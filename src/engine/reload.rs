@@ -26,6 +26,20 @@ impl Engine {
         // A failed load keeps the last good project running; what is wrong is shown until it is mended.
         if let Some(project) = outcome.project {
             self.adopt(&project);
+            if std::mem::take(&mut self.state.config.reselect) {
+                self.select_anew(&project);
+            }
+        }
+    }
+
+    /// Enables what the configuration selects, and nothing else.
+    fn select_anew(&mut self, project: &Project) {
+        for resource in project.resources.values() {
+            if resource.enabled {
+                self.enable(&resource.name);
+            } else {
+                self.disable(&resource.name);
+            }
         }
     }
 

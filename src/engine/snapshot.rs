@@ -46,6 +46,8 @@ pub struct Snapshot {
 pub struct ConfigSnapshot {
     /// Loading, loaded or failed.
     pub state: ConfigState,
+    /// The arguments of the configuration.
+    pub args: Arc<Vec<String>>,
     /// Errors and warnings of the newest load. With errors, the last good project keeps running.
     pub diagnostics: Arc<Vec<Diagnostic>>,
     /// How often it has been loaded.

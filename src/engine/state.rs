@@ -75,6 +75,10 @@ pub(super) struct ConfigState {
     pub running: Option<WorkId>,
     /// A configuration file changed, or the user asked.
     pub pending: bool,
+    /// Other arguments than the session was started with.
+    pub args: Option<Arc<Vec<String>>>,
+    /// The arguments have changed, so the next good load decides anew what is enabled (reference §3.11).
+    pub reselect: bool,
     pub loads: u64,
     pub failed: bool,
     pub diagnostics: Arc<Vec<Diagnostic>>,

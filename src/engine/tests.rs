@@ -165,6 +165,7 @@ impl Script {
         let engine = Engine::new(EngineOptions {
             mode,
             entry_file: "/p/Devfile".into(),
+            args: Vec::new(),
             started: DateTime::<Utc>::UNIX_EPOCH,
             context: None,
             namespace: None,
@@ -325,7 +326,7 @@ fn short(effect: &Effect) -> Option<String> {
 
 fn work_of(effect: &Effect) -> Option<WorkId> {
     match effect {
-        Effect::LoadConfig { work }
+        Effect::LoadConfig { work, .. }
         | Effect::BuildImage { work, .. }
         | Effect::Deploy { work, .. }
         | Effect::RunLocal { work, .. }

@@ -51,6 +51,7 @@ impl Engine {
         };
         ConfigSnapshot {
             state,
+            args: self.args(),
             diagnostics: Arc::clone(&config.diagnostics),
             loads: config.loads,
             duration: config.duration,

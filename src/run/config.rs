@@ -11,12 +11,12 @@ use crate::diagnostic::{RenderStyle, render};
 use crate::engine::{ConfigOutcome, WorkResult};
 use crate::logs::{Level, LogSource};
 
-pub(super) async fn load_config(edges: SharedEdges, cancel: CancellationToken) -> WorkResult {
+pub(super) async fn load_config(edges: SharedEdges, args: Arc<Vec<String>>, cancel: CancellationToken) -> WorkResult {
     let log = edges.logs.sink(None, LogSource::Build);
     let options = LoadOptions {
         entry_file: Some(edges.options.entry_file.clone()),
         dir: edges.options.dir.clone(),
-        args: edges.options.args.clone(),
+        args: args.to_vec(),
         subcommand: edges.options.subcommand.clone(),
         kube: edges.options.kube_info(),
         environment: edges.overlay(),

@@ -12,7 +12,9 @@ impl EventLoop {
         let edges = Arc::clone(&self.edges);
         let events = self.events.clone();
         match effect {
-            Effect::LoadConfig { work } => self.spawn(work, |cancel| config::load_config(edges, cancel)),
+            Effect::LoadConfig { work, args } => {
+                self.spawn(work, |cancel| config::load_config(edges, args, cancel));
+            }
             Effect::Adopt { project } => {
                 edges.logs.mask(&project.secrets);
                 edges.set_default_registry(project.settings.default_registry.clone());

@@ -91,6 +91,7 @@ pub fn start(options: SessionOptions, logs: LogStore) -> Session {
     let engine = Engine::new(EngineOptions {
         mode: options.mode,
         entry_file: options.entry_file.clone(),
+        args: options.args.clone(),
         started: Utc::now(),
         context: options.context.as_ref().map(|context| context.context.clone()),
         namespace: options.context.as_ref().map(|context| context.namespace.clone()),

@@ -144,6 +144,24 @@ fn wait_after_an_edit_answers_whether_it_has_landed() {
 }
 
 #[test]
+fn arguments_are_replaced_while_it_runs() {
+    let project = Project::new();
+    let up = project.up();
+    project.wait(&[]).code(0);
+    assert_eq!(project.ask(&["args"]).code(0).stdout, "arguments: none\n");
+    project.ask(&["args", "greet"]).code(0);
+    let enabled = || {
+        let status = project.json(&["status"]);
+        let resources = status["resources"].as_array().expect("resources").clone();
+        resources.iter().filter(|it| it["enabled"] == true).map(|it| it["name"].to_string()).collect::<Vec<_>>()
+    };
+    up.wait_until("the selection", enabled, |names| *names == ["\"greet\""]);
+    assert_eq!(project.json(&["args", "greet"])["changed"], false);
+    project.ask(&["args", "--clear"]).code(0);
+    up.wait_until("everything", enabled, |names| names.len() == 3);
+}
+
+#[test]
 fn a_wait_ends_at_its_limit() {
     let project = Project::new();
     fs::write(project.path().join("Devfile"), "local_resource('slow', cmd='sleep 4711')\n").expect("a file");

@@ -108,7 +108,11 @@ async fn session(scene: &str) -> TuiEnd {
                             snapshot.phase = SessionPhase::Stopped;
                         }
                     }
-                    Command::Restart(_) | Command::Stop(_) | Command::Enable(_) | Command::Disable(_) => {
+                    Command::Restart(_)
+                    | Command::Stop(_)
+                    | Command::Enable(_)
+                    | Command::Disable(_)
+                    | Command::SetArgs(_) => {
                         logs.sink(None, LogSource::Build).info(format!("{command:?}"));
                     }
                 }
@@ -194,6 +198,7 @@ fn shop() -> Snapshot {
         now: SessionTime::default(),
         config: ConfigSnapshot {
             state: ConfigState::Loaded,
+            args: Arc::default(),
             diagnostics: Arc::default(),
             loads: 1,
             duration: Some(Duration::from_millis(310)),

@@ -1,12 +1,14 @@
 //! Commands against a running session, from another terminal.
 
 mod act;
+mod args;
 mod logs;
 mod status;
 mod target;
 mod wait;
 
 pub(super) use act::{Act, act};
+pub(super) use args::args;
 pub(super) use logs::logs;
 pub(super) use status::{ports, status, why};
 pub(super) use wait::wait;

@@ -53,6 +53,7 @@ fn an_edit_of_the_devfile_during_its_first_evaluation_evaluates_it_again() {
     let engine = Engine::new(EngineOptions {
         mode: Mode::Up,
         entry_file: "/p/Devfile".into(),
+        args: Vec::new(),
         started: DateTime::<Utc>::UNIX_EPOCH,
         context: None,
         namespace: None,
@@ -99,4 +100,28 @@ fn another_image_definition_builds_that_image_and_no_other() {
     script.changed(&["/p/Devfile"]);
     script.load(&project(&[Arc::new(other), image("api", false)], vec![deployment("web", &["web", "api"])]));
     assert_eq!(script.asked(), ["load", "build web"]);
+}
+
+#[test]
+fn other_arguments_decide_anew_what_is_enabled_and_a_reload_does_not() {
+    let resources = |enabled: [bool; 2]| {
+        let [web, api] = enabled.map(|enabled| move |resource| Resource { enabled, ..resource });
+        project(&[], vec![web(deployment("web", &[])), api(deployment("api", &[]))])
+    };
+    let mut script = Script::new(Mode::Up, &resources([true, true]));
+    let enabled = |script: &Script| ["web", "api"].map(|name| script.engine.is_enabled(name));
+    // What the user has chosen meanwhile outlives a reload.
+    script.send(Event::Command(Command::ReloadConfig));
+    script.load(&resources([true, false]));
+    assert_eq!(enabled(&script), [true, true]);
+
+    script.asked();
+    script.send(Event::Command(Command::SetArgs(vec!["web".into()])));
+    assert!(script.asked().contains(&"load".to_owned()));
+    script.load(&resources([true, false]));
+    assert_eq!(enabled(&script), [true, false]);
+    // The same arguments are no change.
+    script.asked();
+    script.send(Event::Command(Command::SetArgs(vec!["web".into()])));
+    assert!(!script.asked().contains(&"load".to_owned()));
 }

@@ -32,7 +32,13 @@ pub(super) fn loading() -> Snapshot {
         namespace: None,
         started: started(),
         now: seconds(2),
-        config: ConfigSnapshot { state: ConfigState::Loading, diagnostics: Arc::default(), loads: 1, duration: None },
+        config: ConfigSnapshot {
+            state: ConfigState::Loading,
+            args: Arc::default(),
+            diagnostics: Arc::default(),
+            loads: 1,
+            duration: None,
+        },
         docker: Connection::Connecting,
         cluster: Connection::Connecting,
         resources: Vec::new(),
@@ -50,6 +56,7 @@ pub(super) fn project() -> Snapshot {
         now: seconds(95),
         config: ConfigSnapshot {
             state: ConfigState::Loaded,
+            args: Arc::default(),
             diagnostics: Arc::default(),
             loads: 1,
             duration: Some(Duration::from_millis(310)),
