@@ -10,6 +10,7 @@ mod environment;
 mod faults;
 mod guards;
 mod shapes;
+mod restart_process;
 mod session;
 mod docker_custom;
 mod docker_faults;
