@@ -1,5 +1,7 @@
 //! What the user asks for.
 
+use std::collections::BTreeMap;
+
 use crate::project::ResourceName;
 
 /// Which resources a command is about.
@@ -28,6 +30,13 @@ pub enum Command {
     Enable(Selection),
     /// Disable it: its objects are deleted and its processes stopped.
     Disable(Selection),
+    /// Press a button of the configuration.
+    Press {
+        /// Its name.
+        button: String,
+        /// What was filled in, by the inputs' names; what is missing is as the button says.
+        inputs: BTreeMap<String, String>,
+    },
     /// End the session gracefully.
     Quit,
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::event::{BuiltImage, WorkId};
 use crate::k8s::{ObjectId, Uid};
 use crate::logs::Level;
-use crate::project::{Image, ImageName, MappedPath, Project, ProjectName, Resource, ResourceName, Run};
+use crate::project::{ApiCommand, Image, ImageName, MappedPath, Project, ProjectName, Resource, ResourceName, Run};
 
 /// What is to be done. Those with a [`WorkId`] run as a task and end with exactly one `Event::Finished`.
 #[derive(Clone, Debug)]
@@ -70,6 +70,17 @@ pub enum Effect {
         work: WorkId,
         /// The resource.
         resource: Arc<Resource>,
+    },
+    /// Start a command of the API; its work lasts as long as the process.
+    RunCommand {
+        /// The work.
+        work: WorkId,
+        /// The command.
+        command: Arc<ApiCommand>,
+        /// What a button adds to its environment.
+        env: Vec<(String, String)>,
+        /// Whose log it writes to; `None` for the session's.
+        resource: Option<ResourceName>,
     },
     /// Copy files into a container, and run commands there.
     LiveUpdate {

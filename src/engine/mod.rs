@@ -4,6 +4,7 @@
 mod engine;
 mod event;
 mod command;
+mod commands;
 mod effect;
 mod state;
 mod change_log;
@@ -31,8 +32,8 @@ pub use event::{
 };
 pub use hold::Hold;
 pub use snapshot::{
-    ConfigSnapshot, ConfigState, Connection, ForwardSnapshot, ForwardState, PodSnapshot, ResourceSnapshot,
-    SessionPhase, Snapshot, UpdateInProgress, UpdateOutcome, UpdateRecord,
+    CommandSnapshot, ConfigSnapshot, ConfigState, Connection, ForwardSnapshot, ForwardState, PodSnapshot,
+    ResourceSnapshot, SessionPhase, Snapshot, UpdateInProgress, UpdateOutcome, UpdateRecord,
 };
 pub use status::{ResourceKind, RuntimeStatus, SessionTime, UpdateKind, UpdateReason, UpdateStatus};
 pub use verdict::Verdict;

@@ -24,7 +24,10 @@ impl Engine {
             Event::FilesChanged(paths) => self.record_files(&paths),
             Event::Progressed { work, step } => self.record_progress(work, step),
             Event::Finished { work, result } => self.record_finished(work, result),
-            Event::ServeStarted { work, pid } => self.record_serve_started(work, pid),
+            Event::ServeStarted { work, pid } => {
+                self.record_serve_started(work, pid);
+                self.record_command_started(work, pid);
+            }
             Event::ProbeChanged { work, ready } => self.record_probe(work, ready),
             Event::PodsListed { namespace, pods } => {
                 self.state.pods.retain(|_, pod| pod.namespace != namespace);
@@ -124,6 +127,7 @@ impl Engine {
                     self.disable(&name);
                 }
             }
+            Command::Press { button, inputs } => self.record_press(&button, &inputs),
             Command::Quit => self.state.quitting = true,
         }
     }
@@ -215,6 +219,8 @@ impl Engine {
                 }
             }
         }
+        let counted = paths.iter().map(PathBuf::as_path).filter(|path| !project.global_filter.ignores(path));
+        self.record_watched_files(&project, counted);
         self.cancel_stale_builds(sequence);
     }
 

@@ -98,6 +98,7 @@ impl Engine {
         }
         self.state.resources = order;
         self.state.trigger_queue.retain(|name| project.resources.contains_key(name));
+        self.adopt_commands(old.as_deref(), project);
         self.refresh_all_runtimes();
     }
 

@@ -29,6 +29,9 @@ impl Engine {
             (Work::Serve(resource), WorkResult::Serve(message) | WorkResult::Crashed(message)) => {
                 self.record_serve_ended(&resource, id, message);
             }
+            (Work::Command(name), WorkResult::Serve(message) | WorkResult::Crashed(message)) => {
+                self.record_command_ended(&name, id, message);
+            }
             (Work::Live { resource, container }, result) => {
                 self.record_live(&resource, &container, id, into_live(result));
             }
@@ -43,7 +46,7 @@ impl Engine {
                     self.log(resource, Level::Error, &format!("{what} failed: {message}"));
                 }
             },
-            (work @ (Work::Config | Work::Serve(_)), result) => {
+            (work @ (Work::Config | Work::Serve(_) | Work::Command(_)), result) => {
                 debug_assert!(false, "{work:?} cannot end with {result:?}");
             }
         }

@@ -60,7 +60,7 @@ impl Engine {
                 | Work::Deploy(resource)
                 | Work::Local(resource)
                 | Work::Live { resource, .. } => resource == name,
-                Work::Config | Work::Serve(_) | Work::Housekeeping { .. } => false,
+                Work::Config | Work::Serve(_) | Work::Command(_) | Work::Housekeeping { .. } => false,
             })
             .map(|(id, _)| *id)
             .collect();

@@ -10,7 +10,7 @@ use super::hold::Hold;
 use super::status::{ResourceKind, RuntimeStatus, SessionTime, UpdateKind, UpdateReason, UpdateStatus};
 use super::verdict::Verdict;
 use crate::diagnostic::Diagnostic;
-use crate::project::{ImageName, Link, ProjectName, ResourceName, TriggerMode};
+use crate::project::{Button, ImageName, Link, ProjectName, ResourceName, TriggerMode};
 
 /// An immutable picture of a session.
 #[derive(Clone, Debug, PartialEq)]
@@ -35,10 +35,31 @@ pub struct Snapshot {
     pub cluster: Connection,
     /// Resources in the order of the project.
     pub resources: Vec<ResourceSnapshot>,
+    /// What the user can press.
+    pub buttons: Vec<Arc<Button>>,
+    /// Commands of the API.
+    pub commands: Vec<CommandSnapshot>,
     /// Whether the session runs or ends.
     pub phase: SessionPhase,
     /// How a CI run ended; always `None` in `up`.
     pub verdict: Option<Verdict>,
+}
+
+/// A command of the API.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CommandSnapshot {
+    /// Name.
+    pub name: String,
+    /// Whose log it writes to; `None` for the session's.
+    pub resource: Option<ResourceName>,
+    /// Whether it runs.
+    pub running: bool,
+    /// Its pid, while it runs.
+    pub pid: Option<u32>,
+    /// How its newest run ended.
+    pub ended: Option<String>,
+    /// Why it is switched off.
+    pub disabled: Option<String>,
 }
 
 /// How the configuration stands.

@@ -27,6 +27,8 @@ pub(super) struct State {
     pub config: ConfigState,
     pub resources: IndexMap<ResourceName, ResourceState>,
     pub images: BTreeMap<ImageName, ImageState>,
+    /// Commands of the API.
+    pub commands: IndexMap<String, CommandState>,
     /// The newest batch of file changes.
     pub sequence: Sequence,
     /// Resources that the user asked to update, in the order of asking.
@@ -65,6 +67,7 @@ pub(super) enum Work {
     Deploy(ResourceName),
     Local(ResourceName),
     Serve(ResourceName),
+    Command(String),
     Live { resource: ResourceName, container: ContainerKey },
     Housekeeping { resource: Option<ResourceName>, what: &'static str },
 }
@@ -233,6 +236,14 @@ pub(super) enum ServeState {
     Running { work: WorkId, pid: Option<u32>, ready: bool },
     /// It ended by itself.
     Exited { message: String },
+}
+
+/// How a command of the API stands.
+#[derive(Debug, Clone, Default)]
+pub(super) struct CommandState {
+    pub process: ServeState,
+    /// What the button that started it added to its environment.
+    pub env: Vec<(String, String)>,
 }
 
 /// How far a container is.

@@ -20,9 +20,10 @@ use super::*;
 use crate::diagnostic::{Span, Spanned};
 use crate::k8s::{Container, ContainerKind, ContainerState, Object, ObjectId, Pod, PodPhase, Uid};
 use crate::project::{
-    CommandLine, DiscoveryStrategy, DockerBuild, Dockerfile, Image, ImageBuild, ImageName, ImageReference,
-    KubernetesTarget, LiveUpdate, LocalTarget, PathFilter, PodReadiness, Project, ProjectName, Resource, ResourceName,
-    Settings, Sync, Target, TriggerMode, WatchedTree,
+    ApiCommand, ApiRuntime, Button, ButtonInput, ButtonInputKind, CommandLine, DiscoveryStrategy, DockerBuild,
+    Dockerfile, Image, ImageBuild, ImageName, ImageReference, KubernetesTarget, LiveUpdate, LocalTarget, PathFilter,
+    PodReadiness, Project, ProjectName, Resource, ResourceName, Settings, StartOn, Sync, Target, TriggerMode,
+    WatchedTree,
 };
 
 fn span() -> Span {
@@ -142,6 +143,7 @@ fn project(images: &[Arc<Image>], resources: Vec<Resource>) -> Arc<Project> {
         images: images.iter().map(|image| (image.name.clone(), Arc::clone(image))).collect(),
         resources: resources.into_iter().map(|it| (it.name.clone(), Arc::new(it))).collect::<IndexMap<_, _>>(),
         api_objects: vec![],
+        api: ApiRuntime::default(),
         settings: Settings::default(),
         config_files: vec![tree("/p/Devfile")],
         global_filter: Arc::default(),
@@ -311,6 +313,10 @@ fn short(effect: &Effect) -> Option<String> {
         }
         Effect::RunLocal { resource, .. } => format!("run {}", resource.name),
         Effect::Serve { resource, .. } => format!("serve {}", resource.name),
+        Effect::RunCommand { command, env, .. } => {
+            let env: Vec<String> = env.iter().map(|(key, value)| format!(" {key}={value}")).collect();
+            format!("cmd {}{}", command.name, env.concat())
+        }
         Effect::LiveUpdate { container, copies, .. } => {
             let files: Vec<String> = copies.iter().map(|copy| copy.remote.display().to_string()).collect();
             format!("sync {}/{} {}", container.pod, container.id, files.join(","))
@@ -331,6 +337,7 @@ fn work_of(effect: &Effect) -> Option<WorkId> {
         | Effect::Deploy { work, .. }
         | Effect::RunLocal { work, .. }
         | Effect::Serve { work, .. }
+        | Effect::RunCommand { work, .. }
         | Effect::LiveUpdate { work, .. }
         | Effect::DeleteObjects { work, .. }
         | Effect::DeleteCustom { work, .. }
@@ -339,4 +346,142 @@ fn work_of(effect: &Effect) -> Option<WorkId> {
         | Effect::Cancel { work } => Some(*work),
         Effect::Adopt { .. } | Effect::Log { .. } => None,
     }
+}
+
+fn api_command(name: &str, change: impl FnOnce(&mut ApiCommand)) -> Arc<ApiCommand> {
+    let mut command = ApiCommand {
+        name: name.into(),
+        command: CommandLine { argv: vec![name.into()], dir: "/p".into(), env: vec![] },
+        readiness_probe: None,
+        file_watches: vec![],
+        restart_buttons: vec![],
+        start_on: None,
+        resource: None,
+        disabled: None,
+    };
+    change(&mut command);
+    Arc::new(command)
+}
+
+fn button(name: &str, inputs: Vec<ButtonInput>) -> Arc<Button> {
+    Arc::new(Button {
+        name: name.into(),
+        text: name.into(),
+        resource: None,
+        disabled: false,
+        requires_confirmation: false,
+        inputs,
+    })
+}
+
+fn with_api(commands: Vec<Arc<ApiCommand>>, buttons: Vec<Arc<Button>>) -> Arc<Project> {
+    let mut project = (*project(&[], vec![])).clone();
+    project.api = ApiRuntime {
+        commands: commands.into_iter().map(|it| (it.name.clone(), it)).collect(),
+        buttons: buttons.into_iter().map(|it| (it.name.clone(), it)).collect(),
+        file_watches: [("files".to_owned(), vec![tree("/p/src")])].into(),
+    };
+    Arc::new(project)
+}
+
+fn press(name: &str, inputs: &[(&str, &str)]) -> Event {
+    let inputs = inputs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+    Event::Command(Command::Press { button: name.into(), inputs })
+}
+
+fn ended() -> WorkResult {
+    WorkResult::Serve("ended".into())
+}
+
+#[test]
+fn a_command_starts_when_it_is_declared_and_ends_when_it_is_not() {
+    let plain = api_command("plain", |_| ());
+    let mut script = Script::new(Mode::Up, &with_api(vec![plain.clone()], vec![]));
+    assert_eq!(script.asked(), ["load", "cmd plain"]);
+    // Loading the same again does not touch it; a change of it does.
+    script.send(Event::Command(Command::ReloadConfig));
+    script.load(&with_api(vec![plain], vec![]));
+    assert_eq!(script.asked(), ["load"]);
+    let other = api_command("plain", |command| command.command.argv = vec!["other".into()]);
+    script.send(Event::Command(Command::ReloadConfig));
+    script.load(&with_api(vec![other], vec![]));
+    assert_eq!(script.asked(), ["load", "cancel"]);
+    script.finish("cmd plain", ended());
+    assert_eq!(script.asked(), ["cmd plain"], "the new one starts when the old one has ended");
+    script.send(Event::Command(Command::ReloadConfig));
+    script.load(&with_api(vec![], vec![]));
+    assert_eq!(script.asked(), ["load", "cancel"]);
+    script.finish("cmd plain", ended());
+    assert!(script.asked().is_empty());
+}
+
+#[test]
+fn a_command_waits_for_its_button_and_gets_what_was_filled_in() {
+    let text = |name: &str, default: &str| ButtonInput {
+        name: name.into(),
+        label: String::new(),
+        kind: ButtonInputKind::Text { default: default.into(), placeholder: String::new() },
+    };
+    let late = DateTime::<Utc>::UNIX_EPOCH + Duration::from_hours(1);
+    let commands = vec![
+        api_command("waits", |command| {
+            command.start_on = Some(StartOn { after: Some(DateTime::UNIX_EPOCH), buttons: vec!["go".into()] });
+        }),
+        api_command("later", |command| {
+            command.start_on = Some(StartOn { after: Some(late), buttons: vec!["go".into()] });
+        }),
+        api_command("again", |command| command.restart_buttons = vec!["go".into()]),
+    ];
+    let mut script = Script::new(
+        Mode::Up,
+        &with_api(commands, vec![button("go", vec![text("NAME", "ada"), text("PLACE", "home")])]),
+    );
+    assert_eq!(script.asked(), ["load", "cmd again"]);
+    script.send(press("go", &[("NAME", "bob"), ("OTHER", "ignored")]));
+    assert_eq!(script.asked(), ["cmd waits NAME=bob PLACE=home", "cancel"]);
+    script.finish("cmd again", ended());
+    assert_eq!(script.asked(), ["cmd again NAME=bob PLACE=home"]);
+    // A second press replaces the run of the first.
+    script.send(press("go", &[]));
+    assert_eq!(script.asked(), ["cancel", "cancel"]);
+    script.finish("cmd waits NAME=bob PLACE=home", ended());
+    assert_eq!(script.asked(), ["cmd waits NAME=ada PLACE=home"]);
+    script.send(press("unknown", &[]));
+    assert!(script.asked().is_empty());
+}
+
+#[test]
+fn a_command_starts_again_when_a_watched_file_changes() {
+    let command = api_command("watcher", |command| command.file_watches = vec!["files".into()]);
+    let mut script = Script::new(Mode::Up, &with_api(vec![command], vec![]));
+    script.asked();
+    script.changed(&["/p/other"]);
+    assert!(script.asked().is_empty());
+    script.changed(&["/p/src/a", "/p/src/b"]);
+    assert_eq!(script.asked(), ["cancel"]);
+    script.changed(&["/p/src/c"]);
+    assert!(script.asked().is_empty(), "it is being stopped for that already");
+    script.finish("cmd watcher", ended());
+    assert_eq!(script.asked(), ["cmd watcher"]);
+    script.finish("cmd watcher", ended());
+    assert_eq!(script.engine.snapshot().commands[0].ended.as_deref(), Some("ended"));
+    script.changed(&["/p/src/d"]);
+    assert_eq!(script.asked(), ["cmd watcher"], "also when it had ended");
+}
+
+#[test]
+fn a_command_that_is_switched_off_does_not_run() {
+    let off = |command: &mut ApiCommand| command.disabled = Some("off".into());
+    let mut script = Script::new(Mode::Up, &with_api(vec![api_command("a", off)], vec![]));
+    assert_eq!(script.asked(), ["load"]);
+    script.send(Event::Command(Command::ReloadConfig));
+    script.load(&with_api(vec![api_command("a", |_| ())], vec![]));
+    assert_eq!(script.asked(), ["load", "cmd a"]);
+    script.send(Event::Command(Command::ReloadConfig));
+    script.load(&with_api(vec![api_command("a", off)], vec![]));
+    assert_eq!(script.asked(), ["load", "cancel"]);
+    script.finish("cmd a", ended());
+    assert!(script.asked().is_empty());
+    script.send(Event::Command(Command::Quit));
+    assert!(script.engine.is_stopped());
 }

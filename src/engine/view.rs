@@ -35,6 +35,8 @@ impl Engine {
             docker: self.state.docker.clone().unwrap_or(Connection::NotNeeded),
             cluster: self.state.cluster.clone().unwrap_or(Connection::NotNeeded),
             resources,
+            buttons: project.map(|project| project.api.buttons.values().cloned().collect()).unwrap_or_default(),
+            commands: self.command_snapshots(),
             phase: self.phase(),
             verdict: self.state.verdict.clone(),
         }
@@ -74,6 +76,7 @@ impl Engine {
                 Work::Image { image, .. } => format!("the build of {image}"),
                 Work::Deploy(name) => format!("the deploy of {name}"),
                 Work::Local(name) => format!("the command of {name}"),
+                Work::Command(name) => format!("the command {name}"),
                 Work::Serve(name) => format!("the process of {name}"),
                 Work::Live { resource, .. } => format!("the live update of {resource}"),
                 Work::Housekeeping { what, .. } => (*what).to_owned(),

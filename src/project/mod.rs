@@ -1,6 +1,7 @@
 //! What the user declared: plain data, no I/O.
 
 mod api_object;
+mod api_runtime;
 mod command_line;
 mod dockerfile;
 mod ignore;
@@ -16,6 +17,7 @@ mod resource;
 mod settings;
 
 pub use api_object::{ApiKind, ApiObject};
+pub use api_runtime::{ApiCommand, ApiRuntime, Button, ButtonInput, ButtonInputKind, StartOn};
 pub use command_line::CommandLine;
 pub use dockerfile::{DockerfileReference, image_references, rewrite as rewrite_dockerfile};
 pub use ignore::{IgnorePattern, PathFilter, PatternError, PatternProblem, PatternSet, WatchedTree, parse_ignore_file};

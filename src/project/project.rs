@@ -6,6 +6,7 @@ use std::sync::Arc;
 use indexmap::IndexMap;
 
 use super::api_object::ApiObject;
+use super::api_runtime::ApiRuntime;
 use super::ignore::{PathFilter, WatchedTree};
 use super::image::Image;
 use super::name::{ImageName, ProjectName, ResourceName};
@@ -45,6 +46,8 @@ pub struct Project {
     pub resources: IndexMap<ResourceName, Arc<Resource>>,
     /// Objects of the `v1alpha1` API, in the order of their registration.
     pub api_objects: Vec<Arc<ApiObject>>,
+    /// What of them is run.
+    pub api: ApiRuntime,
     /// Settings.
     pub settings: Settings,
     /// A change of any of these runs the configuration again.

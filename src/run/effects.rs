@@ -34,6 +34,10 @@ impl EventLoop {
             Effect::Serve { work, resource } => {
                 self.spawn(work, move |cancel| local::serve(edges, resource, work, events, cancel));
             }
+            Effect::RunCommand { work, command, env, resource } => {
+                let request = local::ApiRequest { command, env, resource, work };
+                self.spawn(work, move |cancel| local::run_api_command(edges, request, events, cancel));
+            }
             Effect::LiveUpdate { work, resource, container, image, copies, initial, runs } => {
                 let request = live::Request { resource, container, image, copies, initial, runs };
                 let channels = self.pods.channels();

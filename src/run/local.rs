@@ -11,7 +11,7 @@ use super::event_loop::EventSender;
 use crate::engine::{Event, WorkError, WorkId, WorkResult};
 use crate::logs::LogSource;
 use crate::process::{ProcessError, Supervisor};
-use crate::project::{LocalTarget, Resource, Target};
+use crate::project::{ApiCommand, LocalTarget, Resource, ResourceName, Target};
 
 /// How long a serve process that is to end may take before it is killed, when it is devloop that ends or the user who
 /// waits. Reference §3.9 gives 30 s.
@@ -82,6 +82,62 @@ pub(super) async fn serve(
     };
     log.error(&message);
     WorkResult::Serve(message)
+}
+
+/// A command of the API to start.
+pub(super) struct ApiRequest {
+    pub(super) command: Arc<ApiCommand>,
+    pub(super) env: Vec<(String, String)>,
+    pub(super) resource: Option<ResourceName>,
+    pub(super) work: WorkId,
+}
+
+/// Keeps a command of the API running until it ends or is cancelled; the result says how it ended.
+pub(super) async fn run_api_command(
+    edges: SharedEdges,
+    request: ApiRequest,
+    events: EventSender,
+    cancel: CancellationToken,
+) -> WorkResult {
+    let ApiRequest { command, env, resource, work } = request;
+    let log = edges.logs.sink(resource, LogSource::Runtime);
+    let mut line = command.command.clone();
+    line.env.extend(env);
+    log.info(format!("Running cmd: {line}"));
+    let environment = edges.command_environment();
+    let handle = tokio::select! {
+        handle = edges.supervisor.serve(&line, &environment, &log) => match handle {
+            Ok(handle) => handle,
+            Err(error) => {
+                log.error(error.to_string());
+                return WorkResult::Serve(error.to_string());
+            }
+        },
+        () = cancel.cancelled() => return WorkResult::Serve("stopped".to_owned()),
+    };
+    // The loop is gone only when the session is over.
+    let _ = events.send(Event::ServeStarted { work, pid: handle.pid() });
+    let probing = async {
+        if let Some(probe) = &command.readiness_probe {
+            crate::process::probe(&edges.supervisor, probe, &line, &environment, &log, &cancel, |_| ()).await;
+        }
+        std::future::pending::<()>().await;
+    };
+    tokio::select! {
+        result = handle.exited() => {
+            let (succeeded, message) = match result {
+                Ok(status) => (status.success(), format!("cmd {} ended with {}", command.name, describe(status))),
+                Err(error) => (false, error.to_string()),
+            };
+            if succeeded { log.info(&message) } else { log.error(&message) }
+            WorkResult::Serve(message)
+        }
+        () = probing => WorkResult::Serve(String::new()),
+        () = cancel.cancelled() => {
+            handle.stop(GRACE).await;
+            WorkResult::Serve("stopped".to_owned())
+        }
+    }
 }
 
 fn local_target(resource: &Resource) -> Option<&LocalTarget> {

@@ -124,6 +124,7 @@ fn trees(engine: &Engine) -> Vec<WatchedTree> {
         for image in project.images.values() {
             trees.extend(image.watched.iter().cloned());
         }
+        trees.extend(project.api.file_watches.values().flatten().cloned());
         for resource in project.resources.values() {
             match &resource.target {
                 Target::Local(local) => trees.extend(local.watched.iter().cloned()),

@@ -112,7 +112,8 @@ async fn session(scene: &str) -> TuiEnd {
                     | Command::Stop(_)
                     | Command::Enable(_)
                     | Command::Disable(_)
-                    | Command::SetArgs(_) => {
+                    | Command::SetArgs(_)
+                    | Command::Press { .. } => {
                         logs.sink(None, LogSource::Build).info(format!("{command:?}"));
                     }
                 }
@@ -206,6 +207,8 @@ fn shop() -> Snapshot {
         docker: Connection::Ok,
         cluster: Connection::Ok,
         resources: vec![postgres, migrate, api, web, worker, e2e],
+        buttons: Vec::new(),
+        commands: Vec::new(),
         phase: SessionPhase::Running,
         verdict: None,
     }

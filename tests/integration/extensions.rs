@@ -274,3 +274,72 @@ fn two_that_clone_at_the_same_time_do_not_disturb_each_other() {
     assert!(texts.iter().all(|text| text.contains("one\n")), "{texts:?}");
     assert_eq!(texts.iter().filter(|text| text.contains("cloning")).count(), 1, "{texts:?}");
 }
+
+#[test]
+fn helm_resource_installs_and_prints_what_is_in_the_cluster() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let project = tempfile::tempdir().expect("a folder");
+    fs::write(
+        project.path().join("Devfile"),
+        "load('ext://helm_resource', 'helm_resource')
+for name in ['web', 'api']:
+    docker_build(name, '.', dockerfile_contents='FROM scratch')
+helm_resource('app', './chart', namespace='team', image_deps=['web', 'api'], flags=['--set', 'a=b c'],
+    image_keys=[('image.repository', 'image.tag'), ['whole', ('registry', 'name', 'tag')]], update_dependencies=True)
+",
+    )
+    .expect("written");
+    // Programs in the place of helm and kubectl tell how they were called.
+    for (name, script) in [
+        ("helm", "#!/bin/sh\necho \"helm $*\" >> calls\n[ \"$1\" = get ] && echo 'kind: Made' || echo chatter\n"),
+        ("kubectl", "#!/bin/sh\necho \"kubectl $*\" >> calls\ncat\n"),
+    ] {
+        let program = project.path().join(name);
+        fs::write(&program, script).expect("written");
+        fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).expect("permissions");
+    }
+    let output = Command::new(env!("CARGO_BIN_EXE_devloop"))
+        .args(["config", "--json"])
+        .current_dir(project.path())
+        .env("KUBECONFIG", "/dev/null")
+        .output()
+        .expect("devloop starts");
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let json: serde_json::Value = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"));
+    let argv = |command: &str| -> Vec<String> {
+        let argv = json["resources"][0][command].as_array().unwrap_or_else(|| panic!("{text}"));
+        argv.iter().filter_map(|argument| argument.as_str().map(str::to_owned)).collect()
+    };
+    let run = |argv: Vec<String>| {
+        let path = format!("{}:/usr/bin:/bin", project.path().display());
+        let images = json["resources"][0]["env"]["HELM_IMAGES"].as_str().unwrap_or_default().to_owned();
+        let output = Command::new(&argv[0])
+            .args(&argv[1..])
+            .current_dir(project.path())
+            .env("PATH", path)
+            .env("HELM_IMAGES", images)
+            .env("TILT_IMAGE_0", "localhost:5000/team/web:devloop-1")
+            .env("TILT_IMAGE_1", "r.example/api:2")
+            .output()
+            .expect("sh");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+    assert_eq!(run(argv("cmd")), "kind: Made\n", "only the objects go to standard output");
+    run(argv("delete_cmd"));
+    let calls = fs::read_to_string(project.path().join("calls")).expect("calls");
+    assert_eq!(
+        calls.lines().collect::<Vec<_>>(),
+        [
+            "helm dependency update ./chart",
+            "helm upgrade --install app ./chart --set a=b c \
+             --set-string image.repository=localhost:5000/team/web --set-string image.tag=devloop-1 \
+             --set-string whole=r.example/api:2 --set-string registry=r.example --set-string name=api \
+             --set-string tag=2 --namespace team",
+            "helm get manifest app --namespace team",
+            "kubectl get --namespace team -o yaml -f -",
+            "helm status app --namespace team",
+            "helm uninstall app --namespace team",
+        ]
+    );
+}

@@ -3,6 +3,7 @@
 mod e2e;
 
 mod assembled;
+mod api_objects;
 mod cli;
 mod control;
 mod dashboard;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use indexmap::IndexMap;
 
+use super::api_runtime::api_runtime;
 use super::custom_deploys::{custom_deploy, custom_groups};
 use super::dependencies::check_dependencies;
 use super::filters::{local_watched, single_file};
@@ -142,6 +143,7 @@ pub fn assemble(declarations: Declarations, options: &AssembleOptions, namer: Op
         );
     }
 
+    let api = api_runtime(&api_objects, &mut problems);
     if problems.iter().any(Diagnostic::is_error) {
         return Assembled { project: None, diagnostics: problems };
     }
@@ -157,6 +159,7 @@ pub fn assemble(declarations: Declarations, options: &AssembleOptions, namer: Op
         entry_file,
         images: images.into_shared(|name| used.contains(name)),
         resources: resources.into_iter().map(|(name, resource)| (name, Arc::new(resource))).collect(),
+        api,
         api_objects: api_objects.into_iter().map(Arc::new).collect(),
         settings,
         config_files,

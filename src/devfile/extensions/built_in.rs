@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 const SOURCES: &[(&str, &str)] = &[
     ("configmap", include_str!("configmap/Devfile")),
     ("dotenv", include_str!("dotenv/Devfile")),
+    ("helm_resource", include_str!("helm_resource/Devfile")),
     ("namespace", include_str!("namespace/Devfile")),
     ("restart_process", include_str!("restart_process/Devfile")),
     ("secret", include_str!("secret/Devfile")),

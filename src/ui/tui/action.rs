@@ -51,6 +51,8 @@ pub enum Action {
     Disable,
     /// Open its link.
     Open,
+    /// The buttons of the configuration.
+    Buttons,
     /// Type a filter for the rows.
     Filter,
     /// Type what to search for in the log.

@@ -56,6 +56,7 @@ const NORMAL: &[Binding] = &[
     bind(&[char('e')], Action::Enable, "e", "enable it", ""),
     bind(&[char('d')], Action::Disable, "d", "disable it (asks first)", ""),
     bind(&[char('o')], Action::Open, "o", "open its link or port in the browser", "open"),
+    bind(&[char('b')], Action::Buttons, "b", "press a button of the Devfile", ""),
     bind(&[char('r')], Action::Reload, "r", "load the Devfile again", ""),
     bind(&[char('/')], Action::Search, "/", "search the log", "search"),
     bind(&[char('n')], Action::SearchNext, "n", "next line found (newer)", ""),
@@ -122,6 +123,28 @@ const CHOOSING: &[Binding] = &[
     bind(&[Control('c')], Action::Quit, "Ctrl-C", "quit", ""),
 ];
 
+/// The keys while a button is to be chosen.
+const PRESSING: &[Binding] = &[
+    bind(&[char('k'), Plain(KeyCode::Up)], Action::SelectPrevious, "↑", "up", ""),
+    bind(&[char('j'), Plain(KeyCode::Down)], Action::SelectNext, "↓", "down", "choose"),
+    bind(&[Plain(KeyCode::Enter)], Action::Accept, "Enter", "press it", "press"),
+    bind(&[Plain(KeyCode::Esc), char('q'), char('b')], Action::Close, "Esc", "close", "close"),
+    bind(&[Control('c')], Action::Quit, "Ctrl-C", "quit", ""),
+];
+
+/// The keys while the form of a button is filled in.
+const FILLING: &[Binding] = &[
+    bind(&[Plain(KeyCode::Enter)], Action::Accept, "Enter", "press it", "press"),
+    bind(&[Plain(KeyCode::Esc)], Action::Close, "Esc", "give up", "give up"),
+    bind(&[Plain(KeyCode::Up), Plain(KeyCode::BackTab)], Action::SelectPrevious, "↑", "field above", ""),
+    bind(&[Plain(KeyCode::Down), Plain(KeyCode::Tab)], Action::SelectNext, "↓", "field below", "field"),
+    bind(&[Plain(KeyCode::Left)], Action::ScrollLeft, "←", "value before", ""),
+    bind(&[Plain(KeyCode::Right)], Action::ScrollRight, "→", "next value", "value"),
+    bind(&[Plain(KeyCode::Backspace), Control('h')], Action::Erase, "Backspace", "delete a character", ""),
+    bind(&[Control('u'), Control('w')], Action::EraseAll, "Ctrl-U", "delete all", ""),
+    bind(&[Control('c')], Action::Quit, "Ctrl-C", "quit", ""),
+];
+
 /// The keys while a yes or no is awaited.
 const ASKING: &[Binding] = &[
     bind(&[char('y'), Plain(KeyCode::Enter)], Action::Accept, "y", "yes", "yes"),
@@ -136,6 +159,8 @@ pub(super) fn bindings(mode: Mode) -> &'static [Binding] {
         Mode::Filter | Mode::Search => TYPING,
         Mode::Help | Mode::Details | Mode::Why => READING,
         Mode::Open => CHOOSING,
+        Mode::Buttons => PRESSING,
+        Mode::Form => FILLING,
         Mode::ConfirmDisable => ASKING,
     }
 }
@@ -151,7 +176,9 @@ pub(super) fn action(mode: Mode, key: KeyEvent) -> Option<Action> {
         return Some(binding.action);
     }
     match (mode, pressed) {
-        (Mode::Filter | Mode::Search, Plain(KeyCode::Char(char))) if !key.modifiers.contains(KeyModifiers::ALT) => {
+        (Mode::Filter | Mode::Search | Mode::Form, Plain(KeyCode::Char(char)))
+            if !key.modifiers.contains(KeyModifiers::ALT) =>
+        {
             Some(Action::Type(char))
         }
         _ => None,
@@ -162,7 +189,7 @@ pub(super) fn action(mode: Mode, key: KeyEvent) -> Option<Action> {
 mod tests {
     use super::*;
 
-    const MODES: [Mode; 8] = [
+    const MODES: [Mode; 10] = [
         Mode::Normal,
         Mode::Filter,
         Mode::Search,
@@ -170,6 +197,8 @@ mod tests {
         Mode::Details,
         Mode::Why,
         Mode::Open,
+        Mode::Buttons,
+        Mode::Form,
         Mode::ConfirmDisable,
     ];
 

@@ -8,6 +8,7 @@ mod ansi;
 mod browser;
 mod clock;
 mod config_text;
+mod form;
 mod keymap;
 mod log_pane;
 mod rows;

@@ -42,6 +42,8 @@ pub(super) fn loading() -> Snapshot {
         docker: Connection::Connecting,
         cluster: Connection::Connecting,
         resources: Vec::new(),
+        buttons: Vec::new(),
+        commands: Vec::new(),
         phase: SessionPhase::Running,
         verdict: None,
     }

@@ -1,5 +1,6 @@
 //! What the user has set on the screen: selection, filter, scroll, what is open. Changed by actions only.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use ratatui::layout::Rect;
@@ -7,11 +8,13 @@ use ratatui::layout::Rect;
 use super::action::Action;
 use super::clock::Clock;
 use super::config_text::ConfigText;
+use super::form::Form;
 use super::log_pane::{LineFormat, LogPane};
 use super::rows::{Row, RowId, rows};
 use super::view::{Panes, rows_hidden};
 use crate::engine::{Command, ResourceSnapshot, Selection, SessionPhase, SessionTime, Snapshot};
 use crate::logs::{LogFilter, LogReader, LogSource, Producer};
+use crate::project::Button;
 use crate::ui::health::{Health, health};
 
 /// What the keys are for.
@@ -32,6 +35,10 @@ pub(super) enum Mode {
     Why,
     /// One of several links is chosen.
     Open,
+    /// One of the buttons of the configuration is chosen.
+    Buttons,
+    /// The form of a button is filled in.
+    Form,
     /// The user is asked whether to disable the selected resource.
     ConfirmDisable,
 }
@@ -94,7 +101,9 @@ pub struct ViewState {
     pub(super) log_column: usize,
     /// Rows scrolled out at the top of what is open.
     pub(super) popup_row: usize,
-    /// The chosen one of several links.
+    /// The form of the chosen button.
+    pub(super) form: Option<Form>,
+    /// The chosen one of several links or buttons.
     pub(super) choice: usize,
     pub(super) notice: Option<Notice>,
     /// The end was asked for.
@@ -158,13 +167,26 @@ impl ViewState {
                 self.mode = Mode::Normal;
                 self.links(snapshot).into_iter().nth(self.choice).map(Request::Open)
             }
+            (Mode::Buttons, Action::SelectNext) => {
+                self.choice = (self.choice + 1).min(self.buttons(snapshot).len().saturating_sub(1));
+                None
+            }
+            (Mode::Buttons, Action::SelectPrevious) => {
+                self.choice = self.choice.saturating_sub(1);
+                None
+            }
+            (Mode::Buttons, Action::Accept) => self.choose_button(snapshot, clock),
+            (Mode::Form, _) => self.apply_form(action, clock),
             (Mode::ConfirmDisable, Action::Accept) => {
                 self.mode = Mode::Normal;
                 let name = self.selected_resource(snapshot)?.name.clone();
                 self.notify(format!("disabling {name}"), clock);
                 Some(Request::Command(Command::Disable(Selection::Names(vec![name]))))
             }
-            (Mode::Help | Mode::Details | Mode::Why | Mode::Open | Mode::ConfirmDisable, Action::Close) => {
+            (
+                Mode::Help | Mode::Details | Mode::Why | Mode::Open | Mode::Buttons | Mode::ConfirmDisable,
+                Action::Close,
+            ) => {
                 self.mode = Mode::Normal;
                 None
             }
@@ -241,6 +263,7 @@ impl ViewState {
                 return self.command(action, snapshot, clock);
             }
             Action::Open => return self.open_link(snapshot, clock),
+            Action::Buttons => self.open_buttons(snapshot, clock),
             Action::Redraw => return Some(Request::Redraw),
             Action::ScrollRight
             | Action::Accept
@@ -333,6 +356,57 @@ impl ViewState {
                 None
             }
         }
+    }
+
+    fn open_buttons(&mut self, snapshot: &Snapshot, clock: Clock) {
+        if self.buttons(snapshot).is_empty() {
+            self.notify("the Devfile has no button for it", clock);
+        } else {
+            self.choice = 0;
+            self.open(Mode::Buttons);
+        }
+    }
+
+    fn choose_button(&mut self, snapshot: &Snapshot, clock: Clock) -> Option<Request> {
+        self.mode = Mode::Normal;
+        let button = self.buttons(snapshot).into_iter().nth(self.choice)?;
+        if button.disabled {
+            self.notify(format!("{} is disabled", button.text), clock);
+            return None;
+        }
+        let form = Form::new(&button);
+        if form.is_needed() {
+            self.form = Some(form);
+            self.open(Mode::Form);
+            return None;
+        }
+        self.notify(format!("pressed {}", button.text), clock);
+        Some(Request::Command(form.press()))
+    }
+
+    fn apply_form(&mut self, action: Action, clock: Clock) -> Option<Request> {
+        let form = self.form.as_mut()?;
+        match action {
+            Action::SelectNext => form.step(1),
+            Action::SelectPrevious => form.step(-1),
+            Action::ScrollLeft => form.turn(-1),
+            Action::ScrollRight => form.turn(1),
+            Action::Erase => form.erase(false),
+            Action::EraseAll => form.erase(true),
+            Action::Type(char) => form.type_char(char),
+            Action::Accept => {
+                let form = self.form.take()?;
+                self.mode = Mode::Normal;
+                self.notify(format!("pressed {}", form.button.text), clock);
+                return Some(Request::Command(form.press()));
+            }
+            Action::Close => {
+                self.form = None;
+                self.mode = Mode::Normal;
+            }
+            _ => {}
+        }
+        None
     }
 
     fn quit(&mut self) -> Request {
@@ -431,6 +505,13 @@ impl ViewState {
         let Some(resource) = self.selected_resource(snapshot) else { return Vec::new() };
         let links = resource.links.iter().map(|link| link.url.clone());
         links.chain(resource.forwards.iter().map(|forward| forward.url.clone())).collect()
+    }
+
+    /// The buttons of the selected resource, then those of the whole session.
+    pub(super) fn buttons(&self, snapshot: &Snapshot) -> Vec<Arc<Button>> {
+        let selected = self.selected_resource(snapshot).map(|resource| &resource.name);
+        let own = snapshot.buttons.iter().filter(|it| it.resource.is_some() && it.resource.as_ref() == selected);
+        own.chain(snapshot.buttons.iter().filter(|button| button.resource.is_none())).cloned().collect()
     }
 
     /// Where everything is on the screen.

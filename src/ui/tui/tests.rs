@@ -302,3 +302,66 @@ fn every_scene_draws_at_every_size() {
         }
     }
 }
+
+/// Two buttons: one that asks for everything, and one that just does it.
+fn with_buttons() -> Dashboard {
+    use crate::project::{Button, ButtonInput, ButtonInputKind};
+    let input = |name: &str, kind: ButtonInputKind| ButtonInput { name: name.into(), label: String::new(), kind };
+    let mut snapshot = scenes::green();
+    let button = Button {
+        name: "ask".into(),
+        text: "Seed the database".into(),
+        resource: Some("postgres".into()),
+        disabled: false,
+        requires_confirmation: true,
+        inputs: vec![
+            input("ROWS", ButtonInputKind::Text { default: "1".into(), placeholder: "how many".into() }),
+            input(
+                "DROP",
+                ButtonInputKind::Boolean { default: false, true_text: "yes".into(), false_text: "no".into() },
+            ),
+            input("KIND", ButtonInputKind::Choice { choices: vec!["small".into(), "large".into()] }),
+            input("HIDDEN", ButtonInputKind::Hidden { value: "x".into() }),
+        ],
+    };
+    let global = Button { name: "go".into(), text: "Go".into(), resource: None, inputs: vec![], ..button.clone() };
+    let global = Button { requires_confirmation: false, ..global };
+    let disabled = Button { name: "off".into(), text: "Off".into(), disabled: true, ..global.clone() };
+    snapshot.buttons = vec![global.into(), button.into(), disabled.into()];
+    Dashboard::new(snapshot)
+}
+
+#[test]
+fn buttons_are_chosen_and_their_forms_filled_in() {
+    let press = |button: &str, inputs: &[(&str, &str)]| {
+        let inputs = inputs.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
+        command(Command::Press { button: button.into(), inputs })
+    };
+    // Nothing is asked: it is pressed at once. The configuration's row has the global ones only.
+    check_requests(&with_buttons().press("b<Enter>"), &[press("go", &[])]);
+    check_requests(&with_buttons().press("bj<Enter>"), &[]);
+    // The resource's own come first; the global ones follow.
+    check_requests(&with_buttons().press("jbj<Enter>"), &[press("go", &[])]);
+    let form = [("ROWS", "1"), ("DROP", "no"), ("KIND", "small")];
+    check_requests(&with_buttons().press("jb<Enter><Enter>"), &[press("ask", &form)]);
+    let filled = with_buttons().press("jb<Enter>2q<Down> <Down>  <Down> <Enter>");
+    check_requests(&filled, &[press("ask", &[("ROWS", "12q"), ("DROP", "yes"), ("KIND", "large")])]);
+    check_requests(&with_buttons().press("jb<Enter><Backspace>x<Esc>"), &[]);
+    check_requests(&Dashboard::new(scenes::green()).press("b"), &[]);
+}
+
+#[test]
+fn a_form_shows_its_fields_and_what_enter_does() {
+    let mut dashboard = with_buttons().press("jb");
+    let frame = dashboard.frame();
+    for text in ["Seed the database", "Go  (global)", "Off  (global)  (disabled)"] {
+        assert!(frame.contains(text), "{text} is missing in\n{frame}");
+    }
+    let frame = dashboard.press("<Enter><Backspace><Down>").frame();
+    for text in
+        ["ROWS: how many", "DROP: [ ]", "KIND: < small >", "Press `Seed the database`?", "Enter press", "Esc leave it"]
+    {
+        assert!(frame.contains(text), "{text} is missing in\n{frame}");
+    }
+    assert!(!frame.contains("HIDDEN"), "{frame}");
+}

@@ -218,7 +218,7 @@ fn handle(
         Event::Key(key) if key.kind != KeyEventKind::Release => {
             keymap::action(state.mode, key).and_then(|action| state.apply(action, snapshot, clock))
         }
-        Event::Paste(text) if matches!(state.mode, Mode::Filter | Mode::Search) => {
+        Event::Paste(text) if matches!(state.mode, Mode::Filter | Mode::Search | Mode::Form) => {
             for char in text.chars().filter(|char| !char.is_control()) {
                 state.apply(Action::Type(char), snapshot, clock);
             }
@@ -257,7 +257,7 @@ fn handle_mouse(
             *last_click = Some((now, column, row));
             None
         }
-        MouseEventKind::Down(MouseButton::Left) if !matches!(state.mode, Mode::Filter | Mode::Search) => {
+        MouseEventKind::Down(MouseButton::Left) if !matches!(state.mode, Mode::Filter | Mode::Search | Mode::Form) => {
             state.apply(Action::Close, snapshot, clock)
         }
         _ => None,

@@ -42,7 +42,8 @@ k8s_resource('web', port_forwards='{port}:8080')
 
 /// The only pod, its container and how often that was restarted.
 fn container(ground: &Ground) -> String {
-    let path = "{.metadata.name} {.status.containerStatuses[0].containerID} {.status.containerStatuses[0].restartCount}";
+    let path =
+        "{.metadata.name} {.status.containerStatuses[0].containerID} {.status.containerStatuses[0].restartCount}";
     ground.kubectl(&["get", "pods", "-o", &format!("jsonpath={{range .items[*]}}{path}{{end}}")])
 }
 

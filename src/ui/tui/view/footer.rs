@@ -24,7 +24,14 @@ pub(super) fn draw(
             Some(("search: ", state.log.search.as_ref().map_or(String::new(), |search| search.needle.clone())))
         }
         Mode::Filter => Some(("filter: ", state.filter.clone())),
-        Mode::Normal | Mode::Help | Mode::Details | Mode::Why | Mode::Open | Mode::ConfirmDisable => None,
+        Mode::Normal
+        | Mode::Help
+        | Mode::Details
+        | Mode::Why
+        | Mode::Open
+        | Mode::Buttons
+        | Mode::Form
+        | Mode::ConfirmDisable => None,
     };
     if let Some((prompt, text)) = typed {
         let room = usize::from(area.width).saturating_sub(prompt.len() + 3);

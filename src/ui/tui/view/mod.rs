@@ -1,5 +1,6 @@
 //! Draws the screen: one file per panel. Drawing changes nothing.
 
+mod buttons;
 mod config_error;
 mod details;
 mod footer;

@@ -6,7 +6,7 @@ use ratatui::symbols::border;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, Clear, Widget as _};
 
-use super::{details, help, stopping, why};
+use super::{buttons, details, help, stopping, why};
 use crate::engine::Snapshot;
 use crate::ui::text;
 use crate::ui::tui::clock::Clock;
@@ -85,6 +85,8 @@ fn popup(screen: Rect, snapshot: &Snapshot, state: &ViewState, theme: &Theme, cl
         Mode::Help => Some(help::popup(screen, theme)),
         Mode::Details => Some(details::popup(snapshot, state, theme, clock, room)),
         Mode::Why => Some(why::popup(snapshot, state, theme, room)),
+        Mode::Buttons => Some(buttons::list(snapshot, state, theme)),
+        Mode::Form => buttons::form(state, theme),
         Mode::Open => Some(links(snapshot, state, theme)),
         Mode::ConfirmDisable => {
             let name = state.selected_resource(snapshot).map_or("it", |resource| resource.name.as_str());
