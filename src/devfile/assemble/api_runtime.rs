@@ -20,6 +20,15 @@ const RESOURCE: &str = "tilt.dev/resource";
 pub(super) fn api_runtime(objects: &[ApiObject], problems: &mut Vec<Diagnostic>) -> ApiRuntime {
     let mut runtime = ApiRuntime::default();
     let of = |kind: ApiKind| objects.iter().filter(move |object| object.kind == kind);
+    for object in of(ApiKind::KubernetesApply).chain(of(ApiKind::KubernetesDiscovery)) {
+        let (kind, name) = (object.kind, &object.name);
+        let text = format!("the {kind} `{name}` is checked and listed, but this version of devloop does not run it");
+        problems.push(
+            Diagnostic::warning(text)
+                .at(object.origin.clone())
+                .help("`k8s_yaml` or `k8s_custom_deploy` deploys the same"),
+        );
+    }
     for object in of(ApiKind::FileWatch) {
         let trees = match disabled(object, objects) {
             Some(_) => Vec::new(),
