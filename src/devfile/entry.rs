@@ -17,6 +17,7 @@ use super::language::failure::Failure;
 use super::language::paths;
 use super::language::session::Session;
 use super::language::workload_function::WorkloadFunction;
+use super::seen_file::SeenFile;
 use super::usage::Usage;
 use crate::diagnostic::Diagnostic;
 use crate::logs::LogSink;
@@ -71,6 +72,8 @@ pub struct LoadOutcome {
     pub diagnostics: Vec<Diagnostic>,
     /// A change of any of these is a reason to run again, after a failure too.
     pub config_files: Vec<WatchedTree>,
+    /// The files among them, as they were when they were read.
+    pub seen_files: Vec<SeenFile>,
     /// For the next run and for commands.
     pub environment: EnvironmentOverlay,
     /// How long it took.
@@ -84,6 +87,8 @@ pub struct Evaluation {
     pub declarations: Declarations,
     /// All problems so far.
     pub diagnostics: Vec<Diagnostic>,
+    /// The files that were read, as they were then.
+    pub seen_files: Vec<SeenFile>,
     /// For the next run and for commands.
     pub environment: EnvironmentOverlay,
     /// What was called.
@@ -100,7 +105,7 @@ pub fn load(options: LoadOptions) -> LoadOutcome {
         Ok(done) => done,
         Err(problem) => (failed(entry_file, environment, problem), None),
     };
-    let Evaluation { declarations, diagnostics, environment, .. } = evaluation;
+    let Evaluation { declarations, diagnostics, seen_files, environment, .. } = evaluation;
     let config_files = declarations.config_files;
     let mut project = project;
     if let Some(project) = &mut project {
@@ -111,7 +116,7 @@ pub fn load(options: LoadOptions) -> LoadOutcome {
         let name = project.entry_file.file_name().unwrap_or_default().to_string_lossy();
         log.info(format!("Successfully loaded {name} in {:.3} s", duration.as_secs_f64()));
     }
-    LoadOutcome { project, diagnostics, config_files, environment, duration }
+    LoadOutcome { project, diagnostics, config_files, seen_files, environment, duration }
 }
 
 /// Executes the entry file and what it loads.
@@ -125,6 +130,7 @@ fn failed(entry_file: Option<PathBuf>, environment: EnvironmentOverlay, problem:
     Evaluation {
         declarations: Declarations::new(entry_file.unwrap_or_else(|| PathBuf::from(ENTRY_FILES[0]))),
         diagnostics: vec![Diagnostic::error(problem)],
+        seen_files: Vec::new(),
         environment,
         usage: Usage::default(),
     }
@@ -207,8 +213,9 @@ fn execute_all(options: LoadOptions) -> (Evaluation, Option<WorkloadFunction>) {
     let selection = session.state().config.selection(&session.args);
     session.state().declarations.selection = selection;
     let namer = WorkloadFunction::of(&session);
+    let seen_files = std::mem::take(&mut session.state().seen_files);
     let (declarations, diagnostics, environment, usage) = session.into_parts();
-    (Evaluation { declarations, diagnostics, environment: environment.overlay(), usage }, namer)
+    (Evaluation { declarations, diagnostics, seen_files, environment: environment.overlay(), usage }, namer)
 }
 
 /// The entry file, and the paths that were tried for it.

@@ -13,6 +13,7 @@ mod kube_info;
 mod loaded_text;
 mod extensions;
 mod language;
+mod seen_file;
 mod entry;
 mod usage;
 #[expect(unsafe_code, reason = "starlark's derive macro implements an unsafe marker trait")]
@@ -26,4 +27,5 @@ pub use entry::{EnvironmentOverlay, Evaluation, LoadOptions, LoadOutcome, evalua
 pub use kube_info::KubeInfo;
 pub use language::ParseCache;
 pub use loaded_text::{LoadedText, loaded_text};
+pub use seen_file::SeenFile;
 pub use usage::Usage;

@@ -31,6 +31,7 @@ pub(super) async fn load_config(edges: SharedEdges, args: Arc<Vec<String>>, canc
         Err(error) => return WorkResult::Crashed(error.to_string()),
     };
     edges.set_overlay(outcome.environment);
+    edges.set_seen_files(outcome.seen_files);
     let style = RenderStyle { color: false, base: Some(edges.options.dir.clone()) };
     for diagnostic in &outcome.diagnostics {
         let level = if diagnostic.is_error() { Level::Error } else { Level::Warn };

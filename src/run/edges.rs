@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use super::custom_deploy::Turns;
 use super::session::SessionOptions;
 use crate::cluster::{Cluster, Inventory, Node, Patience, RegistryChoice, discover_registry};
-use crate::devfile::{EnvironmentOverlay, ParseCache};
+use crate::devfile::{EnvironmentOverlay, ParseCache, SeenFile};
 use crate::docker;
 use crate::engine::WorkError;
 use crate::logs::{LogSink, LogSource, LogStore};
@@ -34,6 +34,7 @@ pub(super) struct Edges {
     environment: Mutex<EnvironmentOverlay>,
     /// What the configuration runs of the session have parsed.
     pub(super) parse_cache: ParseCache,
+    seen_files: Mutex<Vec<SeenFile>>,
     custom_deploys: Turns,
 }
 
@@ -51,6 +52,7 @@ impl Edges {
             inventory: tokio::sync::Mutex::new(None),
             environment: Mutex::default(),
             parse_cache: ParseCache::default(),
+            seen_files: Mutex::default(),
             custom_deploys: Turns::default(),
         }
     }
@@ -160,6 +162,15 @@ impl Edges {
 
     pub(super) fn set_overlay(&self, overlay: EnvironmentOverlay) {
         *self.environment.lock().unwrap_or_else(PoisonError::into_inner) = overlay;
+    }
+
+    /// Hands over what the configuration has read, until the files are watched.
+    pub(super) fn set_seen_files(&self, files: Vec<SeenFile>) {
+        *self.seen_files.lock().unwrap_or_else(PoisonError::into_inner) = files;
+    }
+
+    pub(super) fn take_seen_files(&self) -> Vec<SeenFile> {
+        std::mem::take(&mut *self.seen_files.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// The environment of every local command (reference §1.6).

@@ -1,6 +1,6 @@
 //! Keeps the watched files in step with the configuration.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -24,6 +24,8 @@ pub(super) struct Watching {
     events: EventSender,
     watcher: Option<Watcher>,
     task: Option<JoinHandle<()>>,
+    /// The files and folders of the configuration that are watched.
+    config_files: HashSet<PathBuf>,
     looks: HashMap<u64, Look>,
     next_look: u64,
     looked_tx: mpsc::UnboundedSender<u64>,
@@ -42,7 +44,17 @@ pub struct Look {
 impl Watching {
     pub(super) fn new(edges: SharedEdges, events: EventSender) -> Self {
         let (looked_tx, looked) = mpsc::unbounded_channel();
-        Self { edges, events, watcher: None, task: None, looks: HashMap::new(), next_look: 0, looked_tx, looked }
+        Self {
+            edges,
+            events,
+            watcher: None,
+            task: None,
+            config_files: HashSet::new(),
+            looks: HashMap::new(),
+            next_look: 0,
+            looked_tx,
+            looked,
+        }
     }
 
     /// Begins to look at a file.
@@ -69,6 +81,7 @@ impl Watching {
             return;
         }
         let trees = trees(engine);
+        let former = std::mem::replace(&mut self.config_files, roots(engine));
         let global = engine.project().map(|project| Arc::clone(&project.global_filter)).unwrap_or_default();
         let watcher = match self.watcher.take() {
             Some(watcher) => watcher,
@@ -76,6 +89,21 @@ impl Watching {
         };
         watcher.set_trees(trees, global).await;
         self.watcher = Some(watcher);
+        self.tell_unwatched_changes(&former);
+    }
+
+    /// What the configuration has read and what was changed before it was watched: nobody else has noticed.
+    fn tell_unwatched_changes(&self, former: &HashSet<PathBuf>) {
+        let seen = self.edges.take_seen_files();
+        let changed: Vec<PathBuf> = seen
+            .into_iter()
+            .filter(|file| !former.contains(&file.path) && file.has_changed())
+            .map(|file| file.path)
+            .collect();
+        if !changed.is_empty() {
+            // The loop is gone only when the session is over.
+            let _ = self.events.send(Event::FilesChanged(changed));
+        }
     }
 
     fn start(&mut self) -> Watcher {
@@ -116,6 +144,10 @@ async fn pass_on(
             }
         }
     }
+}
+
+fn roots(engine: &Engine) -> HashSet<PathBuf> {
+    engine.config_files().iter().map(|tree| tree.root.clone()).collect()
 }
 
 fn trees(engine: &Engine) -> Vec<WatchedTree> {

@@ -16,6 +16,7 @@ mod documentation;
 mod init;
 mod lsp;
 mod process;
+mod reload;
 mod support;
 mod tidy;
 mod yaml_speed;

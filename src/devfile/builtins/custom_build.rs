@@ -15,9 +15,8 @@ fn custom_build<'v>(call: &mut Call<'_, 'v, '_, '_>) -> Outcome<Value<'v>> {
     let Some(command) = call.command("command", "dir", "env")? else {
         return call.refuse_argument("command", "the command must not be empty");
     };
-    // Commands for Windows are checked and not used.
-    call.argv("command_bat")?;
-    call.argv("command_bat_val")?;
+    call.check_windows_command("command_bat")?;
+    call.check_windows_command("command_bat_val")?;
     let tag = call.string("tag")?.to_owned();
     let outputs_image_ref_to = call.path("outputs_image_ref_to")?;
     if !tag.is_empty() && outputs_image_ref_to.is_some() {

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use starlark::values::Value;
+use starlark::values::list::ListRef;
 
 use super::decode::{documents, json, single};
 use crate::devfile::language::binding::Call;
@@ -66,6 +67,9 @@ fn read_yaml<'v>(call: &mut Call<'_, 'v, '_, '_>) -> Outcome<Value<'v>> {
 }
 
 fn read_yaml_stream<'v>(call: &mut Call<'_, 'v, '_, '_>) -> Outcome<Value<'v>> {
+    if let Some(value) = call.get("default").filter(|value| ListRef::from_value(*value).is_none()) {
+        return Err(call.mismatch("default", value, "list"));
+    }
     match read(call)? {
         (path, Some(text)) => documents(call, &text, Some(&path)),
         (_, None) => Ok(default(call)),

@@ -15,9 +15,8 @@ fn k8s_custom_deploy<'v>(call: &mut Call<'_, 'v, '_, '_>) -> Outcome<Value<'v>> 
     let name = call.name("name")?;
     let apply = command(call, "apply_cmd", "apply_dir", "apply_env")?;
     let delete = command(call, "delete_cmd", "delete_dir", "delete_env")?;
-    // Commands for Windows are checked and not used.
-    call.argv("apply_cmd_bat")?;
-    call.argv("delete_cmd_bat")?;
+    call.check_windows_command("apply_cmd_bat")?;
+    call.check_windows_command("delete_cmd_bat")?;
     let live_update = super::live_update::steps(call)?;
     let image_deps = call.image_list("image_deps")?;
     let live_update_image = match &live_update {

@@ -25,7 +25,7 @@ fn k8s_resource<'v>(call: &mut Call<'_, 'v, '_, '_>) -> Outcome<Value<'v>> {
         .collect::<Outcome<_>>()?;
     if workload.is_empty() && new_name.is_empty() {
         return Err(call
-            .failure("resource name missing")
+            .failure("Resource name missing")
             .help("give `workload` to refine a resource, or `new_name` and `objects` to make one"));
     }
     if workload.is_empty() && objects.is_empty() {

@@ -26,8 +26,7 @@ fn local<'v>(call: &mut Call<'_, 'v, '_, '_>) -> Outcome<Value<'v>> {
     let Some(command) = call.command("command", "dir", "env")? else {
         return call.refuse_argument("command", "the command must not be empty");
     };
-    // Commands for Windows are checked and not used.
-    call.argv("command_bat")?;
+    call.check_windows_command("command_bat")?;
     let quiet = call.boolean("quiet")?.unwrap_or(false);
     let echo_off = call.boolean("echo_off")?.unwrap_or(false);
     let stdin = call.text("stdin")?;

@@ -25,9 +25,8 @@ fn declare<'v>(call: &Call<'_, 'v, '_, '_>, allow_parallel: bool) -> Outcome<Val
     let name = call.name("name")?;
     let cmd = call.command("cmd", "dir", "env")?;
     let serve_cmd = call.command("serve_cmd", "serve_dir", "serve_env")?;
-    // Commands for Windows are checked and not used.
-    call.argv("cmd_bat")?;
-    call.argv("serve_cmd_bat")?;
+    call.check_windows_command("cmd_bat")?;
+    call.check_windows_command("serve_cmd_bat")?;
     if cmd.is_none() && serve_cmd.is_none() {
         return call.fail(format_args!("`{name}` needs a `cmd` or a `serve_cmd`"));
     }

@@ -20,7 +20,7 @@ fn experimental_analytics_report<'v>(call: &mut Call<'_, 'v, '_, '_>) -> Outcome
 }
 
 fn experimental_telemetry_cmd<'v>(call: &mut Call<'_, 'v, '_, '_>) -> Outcome<Value<'v>> {
-    call.argv("cmd_bat")?;
+    call.check_windows_command("cmd_bat")?;
     call.duration("period")?;
     call.dir("dir")?;
     if call.argv("cmd")?.is_none() {

@@ -143,7 +143,10 @@ impl<'v> Call<'_, 'v, '_, '_> {
         match (value.unpack_str(), GitRepo::from_value(value)) {
             (Some(text), _) => Ok(self.session.resolve(text)),
             (None, Some(repo)) => Ok(repo.0.clone()),
-            (None, None) => Err(self.mismatch(parameter, value, "path | string")),
+            (None, None) => {
+                let got = if value.is_none() { "None" } else { value.get_type() };
+                Err(self.bad_argument(parameter, format_args!("expected path | string, got {got}")))
+            }
         }
     }
 
@@ -190,6 +193,14 @@ impl<'v> Call<'_, 'v, '_, '_> {
             .map(|element| element.unpack_str().map(str::to_owned).ok_or_else(|| refuse(element)))
             .collect::<Outcome<_>>()?;
         Ok((!argv.is_empty()).then_some(argv))
+    }
+
+    /// Commands for Windows are checked and not used; `None` is not given.
+    pub fn check_windows_command(&self, parameter: &str) -> Outcome<()> {
+        match self.get(parameter) {
+            Some(value) if !value.is_none() => self.argv(parameter).map(drop),
+            _ => Ok(()),
+        }
     }
 
     /// A command for this machine.

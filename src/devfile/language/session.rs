@@ -21,6 +21,7 @@ use crate::devfile::declarations::{CallSite, Declarations, WatchedPath};
 use crate::devfile::entry::{EnvironmentOverlay, LoadOptions};
 use crate::devfile::extensions::built_in;
 use crate::devfile::kube_info::KubeInfo;
+use crate::devfile::seen_file::SeenFile;
 use crate::devfile::usage::Usage;
 use crate::diagnostic::{Diagnostic, Span};
 use crate::logs::LogSink;
@@ -64,6 +65,8 @@ pub(crate) struct State {
     pub diagnostics: Vec<Diagnostic>,
     /// Files that re-run the configuration.
     pub config_files: IndexSet<PathBuf>,
+    /// Those of them that are files, as they were when they were named.
+    pub seen_files: Vec<SeenFile>,
     /// Live update steps by the place that made them (reference §2.4).
     pub steps: IndexMap<Span, StepUse>,
     /// `config.*`.
@@ -120,6 +123,7 @@ impl Session {
             declarations: Declarations::new(&entry_file),
             diagnostics: Vec::new(),
             config_files: IndexSet::new(),
+            seen_files: Vec::new(),
             steps: IndexMap::new(),
             config: UserConfig::default(),
             loaded_extensions: BTreeSet::new(),
@@ -190,7 +194,12 @@ impl Session {
 
     /// Notes that a change of `path` re-runs the configuration.
     pub fn watch(&self, path: impl Into<PathBuf>) {
-        self.state().config_files.insert(path.into());
+        let path = path.into();
+        let mut state = self.state();
+        if !state.config_files.contains(&path) {
+            state.seen_files.extend(SeenFile::look(&path));
+            state.config_files.insert(path);
+        }
     }
 
     /// Notes a problem that does not end the run.
