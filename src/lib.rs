@@ -3,6 +3,7 @@
 //! The code map, in reading order (`docs/architecture.md` draws it):
 //!
 //! * [`diagnostic`], [`yaml`], [`k8s`], [`project`]: plain data and pure functions over the user's files.
+//! * [`compose`]: what the compose command is asked and what it answers; pure.
 //! * [`devfile`]: Starlark text to a [`project::Project`].
 //! * [`engine`]: what is true and what to do next; pure and synchronous.
 //! * [`logs`]: the bounded log store.
@@ -15,6 +16,7 @@
 
 pub mod cli;
 pub mod cluster;
+pub mod compose;
 pub mod control;
 pub mod devfile;
 pub mod diagnostic;

@@ -151,6 +151,9 @@ pub(super) struct DownArgs {
     /// Delete Namespaces too that the project declares.
     #[arg(long)]
     pub(super) delete_namespaces: bool,
+    /// Delete the volumes of Compose projects too.
+    #[arg(long)]
+    pub(super) delete_volumes: bool,
 }
 
 /// Evaluate the configuration and print what was understood.

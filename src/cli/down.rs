@@ -15,8 +15,8 @@ use crate::cluster::{Cluster, DownOptions, DownReport, Namespaces, down as tear_
 use crate::engine::WorkError;
 use crate::logs::{LogSource, LogStore};
 use crate::process::{CommandEnvironment, SessionEnvironment, Supervisor, session_environment};
-use crate::project::{Project, Resource, ResourceName, Target};
-use crate::run::{Interrupts, delete_custom};
+use crate::project::{ComposeProject, Project, Resource, ResourceName, Target};
+use crate::run::{Interrupts, compose_down, delete_custom};
 use crate::ui::headless::{self, HeadlessOptions};
 
 /// For everything to be gone: finalizers and grace periods of pods take their time.
@@ -34,9 +34,10 @@ pub(super) fn down(arguments: &DownArgs) -> Result<ExitCode, CommandError> {
     };
     let environment = session_environment(&environment, |name| std::env::var_os(name).is_some());
     let Some(project) = outcome.project else { return Ok(ExitCode::Config) };
-    let Some(context) = &kube.context else {
+    let services = compose_projects(&project);
+    if kube.context.is_none() && services.is_empty() {
         return common::print_out("nothing to delete: no Kubernetes cluster is configured\n").map(|()| ExitCode::Ok);
-    };
+    }
     let options = DownOptions {
         namespaces: if arguments.delete_namespaces { Namespaces::Delete } else { Namespaces::Keep },
         declared: declared(&project),
@@ -48,7 +49,6 @@ pub(super) fn down(arguments: &DownArgs) -> Result<ExitCode, CommandError> {
     let result = runtime.block_on(async {
         let mut interrupts = Interrupts::install()
             .map_err(|error| CommandError::environment(format!("cannot watch for signals: {error}")))?;
-        let cluster = Cluster::connect(context).await.map_err(CommandError::environment)?;
         let done = CancellationToken::new();
         let printer =
             tokio::spawn(headless::print(logs.reader(), tokio::io::stdout(), HeadlessOptions::default(), done.clone()));
@@ -56,10 +56,26 @@ pub(super) fn down(arguments: &DownArgs) -> Result<ExitCode, CommandError> {
         let customs = CustomDeploys { project: &project, environment, logs: &logs, cancel: &options.cancel };
         let (before, after) = customs.in_order();
         let everything = async {
-            let mut failures = customs.delete(&before).await;
-            let report = tear_down(&cluster, &project.name, &options).await.map_err(CommandError::environment);
-            failures.extend(customs.delete(&after).await);
-            report.map(|report| (report, failures))
+            let mut failures = Vec::new();
+            let mut report = None;
+            // Somebody who has Compose services alone may have a cluster that has nothing to do with them.
+            if let Some(context) = &kube.context
+                && (services.is_empty() || has_objects(&project))
+            {
+                let cluster = Cluster::connect(context).await.map_err(CommandError::environment)?;
+                failures.extend(customs.delete(&before).await);
+                let torn_down = tear_down(&cluster, &project.name, &options).await.map_err(CommandError::environment);
+                failures.extend(customs.delete(&after).await);
+                report = Some(torn_down?);
+            }
+            // What is left in the cluster is to be seen to first (reference §3.16).
+            let is_complete = failures.is_empty() && report.as_ref().is_none_or(DownReport::is_complete);
+            if is_complete && !services.is_empty() {
+                compose_down(&services, arguments.delete_volumes, &logs, &options.cancel)
+                    .await
+                    .map_err(CommandError::failed)?;
+            }
+            Ok((report, failures))
         };
         let result = tokio::select! {
             result = everything => result,
@@ -70,11 +86,30 @@ pub(super) fn down(arguments: &DownArgs) -> Result<ExitCode, CommandError> {
         };
         done.cancel();
         let _ = printer.await;
-        let (report, failures) = result?;
-        summarize(&report, before.len() + after.len(), &failures)
+        match result? {
+            (Some(report), failures) => summarize(&report, before.len() + after.len(), &failures),
+            (None, _) => Ok(ExitCode::Ok),
+        }
     });
     runtime.shutdown_background();
     result
+}
+
+fn has_objects(project: &Project) -> bool {
+    project.resources.values().any(|resource| matches!(resource.target, Target::Kubernetes(_)))
+}
+
+/// The Compose projects that an enabled service belongs to, whole.
+fn compose_projects(project: &Project) -> Vec<Arc<ComposeProject>> {
+    let mut projects: Vec<Arc<ComposeProject>> = Vec::new();
+    for resource in project.resources.values().filter(|resource| resource.enabled) {
+        if let Target::Compose(target) = &resource.target
+            && !projects.iter().any(|known| known.name == target.project.name)
+        {
+            projects.push(Arc::clone(&target.project));
+        }
+    }
+    projects
 }
 
 fn declared(project: &Project) -> Vec<crate::k8s::ObjectId> {
@@ -84,7 +119,7 @@ fn declared(project: &Project) -> Vec<crate::k8s::ObjectId> {
         .filter(|resource| resource.enabled)
         .filter_map(|resource| match &resource.target {
             Target::Kubernetes(target) => Some(target),
-            Target::Local(_) => None,
+            Target::Local(_) | Target::Compose(_) => None,
         })
         .flat_map(|target| target.objects.iter().map(|object| object.id.clone()))
         .collect()

@@ -29,6 +29,7 @@ fn describe(project: &Project, resource: &Resource, text: &mut String) {
         Target::Kubernetes(target) if target.custom_deploy.is_some() => "custom deploy",
         Target::Kubernetes(_) => "kubernetes",
         Target::Local(_) => "local",
+        Target::Compose(_) => "compose",
     };
     let notes = if notes.is_empty() { String::new() } else { format!(" ({})", notes.join(", ")) };
     line(text, format_args!("{} [{kind}]{notes}", resource.name));
@@ -49,6 +50,13 @@ fn describe(project: &Project, resource: &Resource, text: &mut String) {
                 let host = forward.host.as_deref().unwrap_or("localhost");
                 let container = if forward.container == 0 { forward.local } else { forward.container };
                 line(text, format_args!("  forward   {host}:{} → {container}", forward.local));
+            }
+        }
+        Target::Compose(target) => {
+            line(text, format_args!("  service   {} of project {}", target.service, target.project.name));
+            for name in &target.images {
+                let live = project.images.get(name).is_some_and(|image| image.live_update.is_some());
+                line(text, format_args!("  image     {name}{}", if live { " (live update)" } else { "" }));
             }
         }
         Target::Local(target) => {

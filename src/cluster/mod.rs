@@ -16,8 +16,6 @@ mod inventory;
 mod kubeconfig;
 mod list_watch;
 mod live;
-mod log_lines;
-mod log_position;
 mod nodes;
 mod owners;
 mod ownership;
@@ -48,7 +46,7 @@ pub use port_forward::{ForwardStatus, ForwardTarget, forward};
 pub use product::{CredentialLocation, Product};
 pub use registry::{RegistryChoice, RegistrySource, discover_registry};
 pub use restart::restart;
-pub use sync::{SyncBatch, SyncError, SyncReport, SyncRun, WarmChannels};
+pub use sync::{Connect, Connection, Ending, SyncBatch, SyncError, SyncReport, SyncRun, WarmChannels};
 pub use watch_pods::{PodEvent, watch_namespace};
 
 #[cfg(test)]

@@ -14,10 +14,8 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::log_lines::LineSplitter;
-use super::log_position::LogPosition;
 use crate::k8s::{Container, ContainerKind, ContainerState, Pod, Uid};
-use crate::logs::LogSink;
+use crate::logs::{LineSplitter, LogPosition, LogSink, TimedLine};
 
 /// Containers of service meshes, which nobody develops (reference §3.8).
 const IGNORED: [&str; 4] = ["istio-init", "istio-proxy", "linkerd-init", "linkerd-proxy"];
@@ -264,7 +262,7 @@ impl Follower {
         }
     }
 
-    fn deliver(&mut self, lines: &mut Vec<super::log_lines::TimedLine>) {
+    fn deliver(&mut self, lines: &mut Vec<TimedLine>) {
         for line in lines.drain(..) {
             if self.position.is_new(line.time, &line.text) {
                 let text = String::from_utf8_lossy(&line.text);

@@ -48,6 +48,7 @@ pub fn resource_json(resource: &ResourceSnapshot, now: SessionTime) -> Value {
         "kind": match resource.kind {
             ResourceKind::Kubernetes => "k8s",
             ResourceKind::Local => "local",
+            ResourceKind::Compose => "compose",
         },
         "labels": resource.labels,
         "enabled": resource.enabled,

@@ -121,6 +121,7 @@ impl Engine {
         match &resource.target {
             Target::Local(target) => self.local_standing(target.serve_cmd.is_some(), project, state),
             Target::Kubernetes(target) => self.kubernetes_standing(target.pod_readiness, project, state),
+            Target::Compose(_) => self.compose_standing(project, state),
         }
     }
 
@@ -157,6 +158,17 @@ impl Engine {
                     PodReadiness::Succeeded => Standing::Waiting(what.to_owned()),
                     PodReadiness::Wait | PodReadiness::Ignore => self.not_ready(project, state, what),
                 }
+            }
+        }
+    }
+
+    fn compose_standing(&self, project: &Project, state: &ResourceState) -> Standing {
+        match state.runtime.status {
+            RuntimeStatus::Ok | RuntimeStatus::NotApplicable => Standing::Done,
+            RuntimeStatus::Error => Standing::Failed(state.runtime.message.clone()),
+            RuntimeStatus::Pending | RuntimeStatus::Unknown | RuntimeStatus::None => {
+                let what = if state.runtime.message.is_empty() { "not running" } else { &state.runtime.message };
+                self.not_ready(project, state, what)
             }
         }
     }

@@ -86,6 +86,8 @@ pub enum Effect {
     LiveUpdate {
         /// The work.
         work: WorkId,
+        /// Who runs the container.
+        place: ContainerPlace,
         /// Whose log it goes to.
         resource: ResourceName,
         /// The container.
@@ -98,6 +100,15 @@ pub enum Effect {
         initial: bool,
         /// What is run afterwards.
         runs: Vec<Run>,
+        /// Whether the container is restarted at last (`restart_container()`).
+        restart: bool,
+    },
+    /// Remove the containers of a Compose service that vanished or was disabled.
+    RemoveService {
+        /// The work.
+        work: WorkId,
+        /// The resource, as it was.
+        resource: Arc<Resource>,
     },
     /// Delete objects of a resource that vanished or was disabled.
     DeleteObjects {
@@ -151,6 +162,15 @@ pub enum Effect {
         /// The text.
         text: String,
     },
+}
+
+/// Who runs a container.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ContainerPlace {
+    /// The cluster, in a pod.
+    Cluster,
+    /// The local engine, for a Compose project.
+    Engine,
 }
 
 /// Which step of its update a piece of work is, for the log (reference §3.5).

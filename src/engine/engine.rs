@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-use super::effect::Effect;
+use super::effect::{ContainerPlace, Effect};
 use super::event::Event;
 use super::hold::Hold;
 use super::state::State;
@@ -104,6 +104,9 @@ impl Engine {
                 target.images.iter().filter_map(|name| project.images.get(name)).any(|image| covers(&image.watched))
                     || target.custom_deploy.as_ref().is_some_and(|deploy| covers(&deploy.watched))
             }
+            Target::Compose(target) => {
+                target.images.iter().filter_map(|name| project.images.get(name)).any(|image| covers(&image.watched))
+            }
             Target::Local(target) => covers(&target.watched),
         };
         let resources = project.resources.values().filter(|it| self.is_enabled(it.name.as_str()));
@@ -118,15 +121,16 @@ impl Engine {
 
     /// The namespaces that pods of the project are in.
     pub fn namespaces(&self) -> std::collections::BTreeSet<String> {
-        let deployed = self.state.resources.values().filter_map(|resource| resource.deployed.as_ref());
-        let of_objects =
-            deployed.flat_map(|deployed| &deployed.objects).filter_map(|object| object.id.namespace.clone());
-        // The commands of a custom deploy need not say what they applied where.
-        let says_nothing = self
+        let on_cluster = self
             .state
             .resources
-            .values()
-            .any(|resource| resource.deployed.as_ref().is_some_and(|deployed| deployed.objects.is_empty()));
+            .iter()
+            .filter(|(name, _)| matches!(self.target_of(name), Some(Target::Kubernetes(_))))
+            .filter_map(|(_, resource)| resource.deployed.as_ref());
+        let of_objects =
+            on_cluster.clone().flat_map(|deployed| &deployed.objects).filter_map(|object| object.id.namespace.clone());
+        // The commands of a custom deploy need not say what they applied where.
+        let says_nothing = on_cluster.clone().any(|deployed| deployed.objects.is_empty());
         of_objects.chain(self.options.namespace.clone().filter(|_| says_nothing)).collect()
     }
 
@@ -135,9 +139,29 @@ impl Engine {
         self.revision
     }
 
-    /// The pods of all resources.
-    pub fn pods_by_resource(&self) -> Vec<(ResourceName, Vec<Arc<Pod>>)> {
-        self.state.resources.keys().map(|name| (name.clone(), self.pods_of(name.as_str()))).collect()
+    /// The pods of all resources; of those on the engine, each container counts as one.
+    pub fn pods_by_resource(&self, place: ContainerPlace) -> Vec<(ResourceName, Vec<Arc<Pod>>)> {
+        let is_there = |name: &ResourceName| {
+            matches!(self.target_of(name), Some(Target::Compose(_))) == (place == ContainerPlace::Engine)
+        };
+        let names = self.state.resources.keys().filter(|name| is_there(name));
+        names.map(|name| (name.clone(), self.pods_of(name.as_str()))).collect()
+    }
+
+    /// The Compose projects that have an enabled service.
+    pub fn compose_projects(&self) -> std::collections::BTreeSet<String> {
+        let resources = self.state.project.iter().flat_map(|project| project.resources.values());
+        resources
+            .filter(|resource| self.is_enabled(resource.name.as_str()))
+            .filter_map(|resource| match &resource.target {
+                Target::Compose(target) => Some(target.project.name.clone()),
+                Target::Kubernetes(_) | Target::Local(_) => None,
+            })
+            .collect()
+    }
+
+    fn target_of(&self, name: &ResourceName) -> Option<&Target> {
+        self.state.project.as_ref()?.resources.get(name).map(|resource| &resource.target)
     }
 
     /// The objects that are deployed, and whose they are.

@@ -102,8 +102,12 @@ pub enum WorkResult {
     Local(Result<(), WorkError>),
     /// A serve process ended; the text says how.
     Serve(String),
+    /// A service of a Compose project was started.
+    Compose(Result<Deployment, WorkError>),
     /// A container was updated in place.
     Live(Result<(), LiveError>),
+    /// A container of a Compose project was updated in place.
+    ComposeLive(Result<(), LiveError>),
     /// Objects were deleted, or a rollout was restarted.
     Housekeeping(Result<(), WorkError>),
     /// The task that did it panicked: a bug, shown as a failure of its resource.
@@ -145,23 +149,40 @@ impl WorkResult {
             WorkError::Lost(text) => WorkError::Lost(map(text)),
             WorkError::Cancelled => WorkError::Cancelled,
         };
+        let live_error = |error| match error {
+            LiveError::RunFailed(text) => LiveError::RunFailed(map(text)),
+            LiveError::Interrupted(text) => LiveError::Interrupted(map(text)),
+            LiveError::Impossible(text) => LiveError::Impossible(map(text)),
+            LiveError::ContainerGone => LiveError::ContainerGone,
+            LiveError::Cancelled => LiveError::Cancelled,
+        };
         match self {
             Self::Config(outcome) => Self::Config(outcome),
             Self::Image(result) => Self::Image(result.map_err(error)),
             Self::Deploy(result) => Self::Deploy(result.map_err(error)),
+            Self::Compose(result) => Self::Compose(result.map_err(error)),
             Self::Local(result) => Self::Local(result.map_err(error)),
             Self::Housekeeping(result) => Self::Housekeeping(result.map_err(error)),
             Self::Serve(text) => Self::Serve(map(text)),
             Self::Crashed(text) => Self::Crashed(map(text)),
-            Self::Live(result) => Self::Live(result.map_err(|error| match error {
-                LiveError::RunFailed(text) => LiveError::RunFailed(map(text)),
-                LiveError::Interrupted(text) => LiveError::Interrupted(map(text)),
-                LiveError::Impossible(text) => LiveError::Impossible(map(text)),
-                LiveError::ContainerGone => LiveError::ContainerGone,
-                LiveError::Cancelled => LiveError::Cancelled,
-            })),
+            Self::Live(result) => Self::Live(result.map_err(live_error)),
+            Self::ComposeLive(result) => Self::ComposeLive(result.map_err(live_error)),
         }
     }
+}
+
+/// What the containers of a Compose service name as their owner. They are told to the engine as pods of one container
+/// each, in the [`compose_namespace`] of their project.
+pub fn compose_owner(project: &str, service: &str) -> Uid {
+    Uid(format!("{}/{service}", compose_namespace(project)).into())
+}
+
+/// How the names of these namespaces begin; none of a cluster can.
+pub(super) const COMPOSE_NAMESPACES: &str = "compose/";
+
+/// Where the containers of a Compose project are.
+pub fn compose_namespace(project: &str) -> String {
+    format!("{COMPOSE_NAMESPACES}{project}")
 }
 
 /// What evaluating the configuration gave.
@@ -193,7 +214,7 @@ pub struct BuiltImage {
 pub struct Deployment {
     /// The objects.
     pub objects: Vec<DeployedObject>,
-    /// Pod template hashes of this generation.
+    /// Pod template hashes of this generation; for a Compose service the ids of its containers.
     pub template_hashes: BTreeSet<String>,
 }
 

@@ -9,15 +9,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::change_log::Sequence;
-use super::effect::{ContainerKey, Effect};
+use super::effect::{ContainerKey, ContainerPlace, Effect};
 use super::engine::Engine;
 use super::hold::Hold;
 use super::state::{Built, LiveInFlight, ResourceState, Work};
 use super::status::RuntimeStatus;
 use crate::k8s::{Container, ContainerState, Pod, PodPhase};
-use crate::project::{
-    Image, ImageName, KubernetesTarget, Project, Resource, ResourceName, Target, TriggerMode, map_paths,
-};
+use crate::project::{Image, ImageName, Project, Resource, ResourceName, Target, TriggerMode, map_paths};
 
 /// A container that live update may go into.
 struct Candidate {
@@ -31,15 +29,14 @@ impl Engine {
     /// Whether an image of this resource declares live update.
     pub(super) fn takes_live_updates(&self, resource: &Resource) -> bool {
         let Some(project) = &self.state.project else { return false };
-        let Target::Kubernetes(target) = &resource.target else { return false };
-        live_images(project, target).next().is_some()
+        live_images(project, &resource.target).next().is_some()
     }
 
     /// Whether what is pending is live update's to deal with, so that no full update is due.
     pub(super) fn is_live_updatable_now(&self, resource: &Resource) -> bool {
         let Some(project) = &self.state.project else { return false };
         let Some(state) = self.state.resources.get(&resource.name) else { return false };
-        let Target::Kubernetes(target) = &resource.target else { return false };
+        let target = &resource.target;
         // The pods of a failed or never finished deploy are not those that the user wants to see updated.
         if state.deployed.is_none() || !state.last_full_ok || state.runtime.status == RuntimeStatus::Error {
             return false;
@@ -48,7 +45,7 @@ impl Engine {
         if state.changes.changed_after(state.consumed) {
             return false;
         }
-        target.images.iter().all(|name| {
+        target.images().iter().all(|name| {
             let pending = self.state.images.get(name).is_some_and(|image| image.changes.changed_after(state.consumed));
             !pending
                 || live_images(project, target).any(|image| image.name == *name || image.base_images.contains(name))
@@ -57,19 +54,14 @@ impl Engine {
 
     pub(super) fn plan_live_updates(&mut self) {
         let Some(project) = self.state.project.clone() else { return };
-        if self.cluster_is_away() {
-            return;
-        }
         for resource in project.resources.values() {
-            if let Target::Kubernetes(target) = &resource.target
-                && live_images(&project, target).next().is_some()
-            {
-                self.plan_live_update(&project, resource, target);
+            if live_images(&project, &resource.target).next().is_some() && !self.place_is_away(&resource.target) {
+                self.plan_live_update(&project, resource);
             }
         }
     }
 
-    fn plan_live_update(&mut self, project: &Project, resource: &Arc<Resource>, target: &KubernetesTarget) {
+    fn plan_live_update(&mut self, project: &Project, resource: &Arc<Resource>) {
         let name = &resource.name;
         let Some(state) = self.state.resources.get(name) else { return };
         if !state.enabled
@@ -87,7 +79,7 @@ impl Engine {
             TriggerMode::Auto => self.state.sequence,
             TriggerMode::Manual => state.released.max(state.live_up_to),
         };
-        let candidates = self.live_candidates(project, target, state);
+        let candidates = self.live_candidates(project, &resource.target, state);
         let keys: Vec<ContainerKey> =
             candidates.iter().filter_map(|candidate| container_key(&candidate.pod, &candidate.container)).collect();
         if let Some(state) = self.state.resources.get_mut(name) {
@@ -136,7 +128,7 @@ impl Engine {
         self.state.resources.get(name).is_some_and(|state| state.released > state.consumed)
     }
 
-    fn live_candidates(&self, project: &Project, target: &KubernetesTarget, state: &ResourceState) -> Vec<Candidate> {
+    fn live_candidates(&self, project: &Project, target: &Target, state: &ResourceState) -> Vec<Candidate> {
         let Some(deployed) = &state.deployed else { return Vec::new() };
         let mut candidates = Vec::new();
         for pod in state.runtime.pods.iter().filter_map(|uid| self.state.pods.get(uid)) {
@@ -146,11 +138,14 @@ impl Engine {
             for image in live_images(project, target) {
                 let Some(built) = deployed.images.get(&image.name) else { continue };
                 let by_name = image.live_update.as_ref().and_then(|live_update| live_update.container_name.as_deref());
-                let selected: Vec<&Container> = if let Some(name) = by_name {
-                    crate::k8s::named_containers(pod, name).collect()
-                } else {
-                    let deployed = &built.image.cluster_ref;
-                    crate::k8s::live_update_containers(pod, deployed, &image.reference).collect()
+                let selected: Vec<&Container> = match (target, by_name) {
+                    // A service has one image and its containers nothing beside it.
+                    (Target::Compose(_), _) => pod.containers.iter().collect(),
+                    (_, Some(name)) => crate::k8s::named_containers(pod, name).collect(),
+                    (_, None) => {
+                        let deployed = &built.image.cluster_ref;
+                        crate::k8s::live_update_containers(pod, deployed, &image.reference).collect()
+                    }
                 };
                 for container in selected {
                     candidates.push(Candidate {
@@ -225,27 +220,34 @@ impl Engine {
         let flight = LiveInFlight { work, up_to, started, files: files.len(), initial, replay };
         let container = state.live.entry(key.clone()).or_default();
         container.in_flight = Some(flight);
+        let place = match resource.target {
+            Target::Compose(_) => ContainerPlace::Engine,
+            Target::Kubernetes(_) | Target::Local(_) => ContainerPlace::Cluster,
+        };
         self.effects.push(Effect::LiveUpdate {
             work,
+            place,
             resource: resource.name.clone(),
             container: key,
             image: Arc::clone(&candidate.image),
             copies: mapped.paths,
             initial,
             runs: mapped.runs,
+            restart: live_update.restart_container.is_some(),
         });
         Step::Busy
     }
 
     /// The running containers that live update may go into, so that connections can be opened before they are needed.
-    pub fn live_containers(&self) -> Vec<ContainerKey> {
+    pub fn live_containers(&self, place: ContainerPlace) -> Vec<ContainerKey> {
         let Some(project) = &self.state.project else { return Vec::new() };
         let mut keys = Vec::new();
         for (name, resource) in &project.resources {
-            let (Target::Kubernetes(target), Some(state)) = (&resource.target, self.state.resources.get(name)) else {
+            let Some(state) = self.state.resources.get(name) else { continue };
+            if matches!(resource.target, Target::Compose(_)) != (place == ContainerPlace::Engine) {
                 continue;
-            };
-            for candidate in self.live_candidates(project, target, state) {
+            }
+            for candidate in self.live_candidates(project, &resource.target, state) {
                 if matches!(candidate.container.state, ContainerState::Running { .. }) {
                     keys.extend(container_key(&candidate.pod, &candidate.container));
                 }
@@ -256,9 +258,9 @@ impl Engine {
 
     /// Whether every running container of a resource holds all files that it should (the second half of "up to date").
     pub(super) fn containers_are_behind(&self, resource: &Resource) -> bool {
-        let (Some(project), Target::Kubernetes(target)) = (&self.state.project, &resource.target) else { return false };
+        let Some(project) = &self.state.project else { return false };
         let Some(state) = self.state.resources.get(&resource.name) else { return false };
-        self.live_candidates(project, target, state).iter().any(|candidate| {
+        self.live_candidates(project, &resource.target, state).iter().any(|candidate| {
             if !matches!(candidate.container.state, ContainerState::Running { .. }) {
                 return false;
             }
@@ -283,7 +285,11 @@ impl Engine {
                 && self.has_pending_files(resource)
                 && self.is_live_updatable_now(resource)
             {
-                let hold = if self.cluster_is_away() { Hold::WaitingForCluster } else { Hold::WaitingForDeploy };
+                let hold = match &resource.target {
+                    target if !self.place_is_away(target) => Hold::WaitingForDeploy,
+                    Target::Compose(_) => Hold::WaitingForDocker,
+                    Target::Kubernetes(_) | Target::Local(_) => Hold::WaitingForCluster,
+                };
                 self.holds.insert(name.clone(), hold);
             }
         }
@@ -298,9 +304,9 @@ enum Step {
     Rebuild(String),
 }
 
-fn live_images<'a>(project: &'a Project, target: &'a KubernetesTarget) -> impl Iterator<Item = &'a Arc<Image>> {
+fn live_images<'a>(project: &'a Project, target: &'a Target) -> impl Iterator<Item = &'a Arc<Image>> {
     target
-        .deployed_images
+        .deployed_images()
         .iter()
         .filter_map(|name: &ImageName| project.images.get(name))
         .filter(|image| image.live_update.is_some())

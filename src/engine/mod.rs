@@ -25,10 +25,11 @@ mod verdict;
 
 pub use change_log::{ChangeLog, Sequence};
 pub use command::{Command, Selection};
-pub use effect::{ContainerKey, Effect, Step};
+pub use effect::{ContainerKey, ContainerPlace, Effect, Step};
 pub use engine::{Engine, EngineOptions, Mode};
 pub use event::{
     BuiltImage, ConfigOutcome, DeployedObject, Deployment, Event, LiveError, WorkError, WorkId, WorkResult,
+    compose_namespace, compose_owner,
 };
 pub use hold::Hold;
 pub use snapshot::{

@@ -12,7 +12,7 @@ use super::snapshot::Connection;
 use super::state::Work;
 use super::status::UpdateReason;
 use super::updates::is_live_update_only;
-use crate::project::{ImageName, KubernetesTarget, Project, Resource, ResourceName, Target, TriggerMode};
+use crate::project::{ImageName, Project, Resource, ResourceName, Target, TriggerMode};
 
 /// The resource that holds the objects which belong to no other (reference §3.3).
 pub(super) const UNCATEGORIZED: &str = "uncategorized";
@@ -83,16 +83,29 @@ impl Engine {
         matches!(self.state.cluster, Some(Connection::Lost(_) | Connection::Connecting))
     }
 
+    pub(super) fn docker_is_away(&self) -> bool {
+        matches!(self.state.docker, Some(Connection::Lost(_) | Connection::Connecting))
+    }
+
+    /// Whether what a resource is deployed to does not answer.
+    pub(super) fn place_is_away(&self, target: &Target) -> bool {
+        match target {
+            Target::Kubernetes(_) => self.cluster_is_away(),
+            Target::Compose(_) => self.docker_is_away(),
+            Target::Local(_) => false,
+        }
+    }
+
     /// Files of a resource that changed and have not been dealt with.
     pub(super) fn pending_files(&self, resource: &Resource) -> Vec<PathBuf> {
         let Some(state) = self.state.resources.get(&resource.name) else { return Vec::new() };
         match &resource.target {
             Target::Local(_) => state.changes.paths_after(state.consumed),
-            Target::Kubernetes(target) => {
+            target @ (Target::Kubernetes(_) | Target::Compose(_)) => {
                 // Those of a custom deploy come first; others have none of their own.
                 let mut files: Vec<PathBuf> = state.changes.paths_after(state.consumed);
                 let mut seen: BTreeSet<Arc<Path>> = files.iter().map(|path| Arc::from(path.as_path())).collect();
-                for image in target.images.iter().filter_map(|name| self.state.images.get(name)) {
+                for image in target.images().iter().filter_map(|name| self.state.images.get(name)) {
                     files.extend(
                         image
                             .changes
@@ -115,8 +128,8 @@ impl Engine {
         let state = self.state.resources.get(&resource.name)?;
         match &resource.target {
             Target::Local(_) => state.changes.first_after(state.consumed),
-            Target::Kubernetes(target) => target
-                .images
+            target @ (Target::Kubernetes(_) | Target::Compose(_)) => target
+                .images()
                 .iter()
                 .filter_map(|name| self.state.images.get(name)?.changes.first_after(state.consumed))
                 .chain(state.changes.first_after(state.consumed))
@@ -234,26 +247,28 @@ impl Engine {
             }
         }
         let waiting: Vec<ResourceName> = self.missing_dependencies(resource);
-        if let Target::Kubernetes(target) = &resource.target {
+        let target = &resource.target;
+        if matches!(target, Target::Kubernetes(_) | Target::Compose(_)) {
+            let on_cluster = matches!(target, Target::Kubernetes(_));
             let uncategorized = self.state.resources.get(UNCATEGORIZED).is_some_and(|state| state.update.is_some());
-            if uncategorized && resource.name.as_str() != UNCATEGORIZED {
+            if on_cluster && uncategorized && resource.name.as_str() != UNCATEGORIZED {
                 return Some(Hold::WaitingForUncategorized);
             }
             if !waiting.is_empty() {
                 return Some(Hold::WaitingForDependencies(waiting));
             }
-            let shared = self.shared_builds(project, target);
+            let shared = self.shared_builds(project, target.images());
             if !shared.is_empty() {
                 return Some(Hold::BuildingComponent(shared));
             }
-            if self.cluster_is_away() {
+            if on_cluster && self.cluster_is_away() {
                 return Some(Hold::WaitingForCluster);
             }
-            let needs_engine = target.images.iter().filter_map(|name| project.images.get(name)).any(|image| {
+            let builds = target.images().iter().filter_map(|name| project.images.get(name)).any(|image| {
                 !is_live_update_only(image)
                     && self.needs_build(image, false, &BTreeSet::new(), self.state.sequence, target)
             });
-            if needs_engine && matches!(self.state.docker, Some(Connection::Lost(_) | Connection::Connecting)) {
+            if (builds || !on_cluster) && self.docker_is_away() {
                 return Some(Hold::WaitingForDocker);
             }
             return None;
@@ -272,9 +287,8 @@ impl Engine {
     }
 
     /// Images of this target that another update is building.
-    fn shared_builds(&self, project: &Project, target: &KubernetesTarget) -> Vec<ImageName> {
-        target
-            .images
+    fn shared_builds(&self, project: &Project, images: &[ImageName]) -> Vec<ImageName> {
+        images
             .iter()
             .filter(|name| {
                 project.images.contains_key(*name)
@@ -292,7 +306,7 @@ impl Engine {
             Target::Local(_) => 0,
             Target::Kubernetes(_) if resource.name.as_str() == UNCATEGORIZED => 1,
             Target::Kubernetes(target) if target.images.is_empty() => 2,
-            Target::Kubernetes(_) => 3,
+            Target::Kubernetes(_) | Target::Compose(_) => 3,
         };
         if let Some(resource) = free.iter().filter(first).min_by_key(|resource| rank(resource)) {
             return Some(Arc::clone(resource));

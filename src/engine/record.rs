@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use super::change_log::Sequence;
 use super::command::{Command, Selection};
-use super::effect::Effect;
+use super::effect::{ContainerKey, Effect};
 use super::engine::Engine;
-use super::event::{Event, WorkId};
+use super::event::{COMPOSE_NAMESPACES, Event, WorkId};
 use super::snapshot::Connection;
 use super::state::{JobEnd, Work};
 use crate::logs::Level;
@@ -98,7 +98,8 @@ impl Engine {
     /// What is on its way over a connection that is dead would wait for an answer for long; it is sent again afterwards.
     fn cancel_transfers(&mut self) {
         for (work, what) in &self.state.works {
-            if matches!(what, Work::Live { .. }) {
+            let is_on_cluster = |container: &ContainerKey| !container.namespace.starts_with(COMPOSE_NAMESPACES);
+            if matches!(what, Work::Live { container, .. } if is_on_cluster(container)) {
                 self.effects.push(Effect::Cancel { work: *work });
             }
         }
@@ -173,8 +174,8 @@ impl Engine {
             Target::Local(_) => self.record_trigger(name.clone()),
             // Only its commands know how it is deployed.
             Target::Kubernetes(target) if target.custom_deploy.is_some() => self.record_trigger(name.clone()),
-            Target::Kubernetes(_) => {
-                let what = "restarting pods";
+            Target::Kubernetes(_) | Target::Compose(_) => {
+                let what = "restarting";
                 let work = self.state.start_work(Work::Housekeeping { resource: Some(name.clone()), what });
                 let Some(project) = self.state.project.clone() else { return };
                 let deployed = self.state.resources.get(name).and_then(|state| state.deployed.as_ref());
@@ -211,6 +212,7 @@ impl Engine {
                 let watched = match &resource.target {
                     Target::Local(local) => Some(&local.watched),
                     Target::Kubernetes(target) => target.custom_deploy.as_ref().map(|deploy| &deploy.watched),
+                    Target::Compose(_) => None,
                 };
                 if watched.is_some_and(|watched| covers(watched, path))
                     && let Some(state) = self.state.resources.get_mut(name)
@@ -235,8 +237,7 @@ impl Engine {
             }
             let changed = state.changes.paths_after(Sequence(sequence.0 - 1));
             let live = project.resources.get(&building.resource).is_some_and(|resource| {
-                let Target::Kubernetes(target) = &resource.target else { return false };
-                target.deployed_images.iter().any(|deployed| {
+                resource.target.deployed_images().iter().any(|deployed| {
                     project.images.get(deployed).is_some_and(|image| {
                         (deployed == name || image.base_images.contains(name))
                             && image

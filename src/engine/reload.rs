@@ -12,7 +12,8 @@ use crate::diagnostic::Diagnostic;
 use crate::k8s::{Object, ObjectId};
 use crate::logs::Level;
 use crate::project::{
-    DockerBuild, Image, ImageBuild, KubernetesTarget, LocalTarget, PortForward, Project, Resource, ResourceName, Target,
+    ComposeTarget, DockerBuild, Image, ImageBuild, KubernetesTarget, LocalTarget, PortForward, Project, Resource,
+    ResourceName, Target,
 };
 
 impl Engine {
@@ -108,6 +109,7 @@ impl Engine {
         let applied = self.is_applied(name);
         self.stop_resource(name, "it is no longer in the configuration");
         self.delete_deployed(resource, project, false, applied);
+        self.remove_service(resource, project, false);
         self.state.owners.retain(|_, owner| owner != name);
         self.state.resources.shift_remove(name);
         self.log(Some(name.clone()), Level::Info, "removed: it is no longer in the configuration");
@@ -145,7 +147,7 @@ impl Engine {
             .filter(|other| !(same_name_counts_as_own && other.name == resource.name))
             .filter_map(|resource| match &resource.target {
                 Target::Kubernetes(target) => Some(target),
-                Target::Local(_) => None,
+                Target::Local(_) | Target::Compose(_) => None,
             })
             .flat_map(|target| target.objects.iter().map(|object| object.id.clone()))
             .collect();
@@ -160,6 +162,21 @@ impl Engine {
             resource: resource.name.clone(),
             declared_elsewhere,
         });
+    }
+
+    /// Removes the containers of a Compose service, unless another resource has it now.
+    fn remove_service(&mut self, resource: &Arc<Resource>, project: &Project, same_name_counts_as_own: bool) {
+        let Target::Compose(target) = &resource.target else { return };
+        let has_it = |other: &Arc<Resource>| {
+            let is_own = same_name_counts_as_own && other.name == resource.name;
+            !is_own && matches!(&other.target, Target::Compose(other) if same_service(target, other))
+        };
+        if project.resources.values().any(has_it) {
+            return;
+        }
+        let what = "removing containers";
+        let work = self.state.start_work(Work::Housekeeping { resource: Some(resource.name.clone()), what });
+        self.effects.push(Effect::RemoveService { work, resource: Arc::clone(resource) });
     }
 
     pub(super) fn enable(&mut self, name: &ResourceName) {
@@ -190,6 +207,7 @@ impl Engine {
             self.state.owners.retain(|_, owner| owner != name);
             if deployed && let Some(resource) = resource {
                 self.delete_deployed(&resource, &project, true, applied);
+                self.remove_service(&resource, &project, true);
             }
         }
         self.log(Some(name.clone()), Level::Info, "disabled");
@@ -203,8 +221,13 @@ fn same_kind(old: &Target, new: &Target) -> bool {
             old.custom_deploy.is_some() == new.custom_deploy.is_some()
         }
         (Target::Local(_), Target::Local(_)) => true,
-        (Target::Kubernetes(_), Target::Local(_)) | (Target::Local(_), Target::Kubernetes(_)) => false,
+        (Target::Compose(old), Target::Compose(new)) => same_service(old, new),
+        (Target::Kubernetes(_) | Target::Local(_) | Target::Compose(_), _) => false,
     }
+}
+
+fn same_service(old: &ComposeTarget, new: &ComposeTarget) -> bool {
+    old.project.name == new.project.name && old.service == new.service
 }
 
 /// Whether what is built or deployed for a resource is defined differently now. Places in files, watched paths, labels,
@@ -216,13 +239,21 @@ fn changed(old: &Resource, new: &Resource, old_project: Option<&Project>, projec
                 || !same_custom_deploy(before, after)
                 || before.images != after.images
                 || before.deployed_images != after.deployed_images
-                || images_changed(after, old_project, project)
+                || images_changed(&new.target, old_project, project)
                 || old_project.is_some_and(|old| {
                     old.settings.default_registry != project.settings.default_registry && !after.images.is_empty()
                 })
         }
         (Target::Local(before), Target::Local(after)) => !same_commands(before, after),
-        (Target::Kubernetes(_), Target::Local(_)) | (Target::Local(_), Target::Kubernetes(_)) => true,
+        (Target::Compose(before), Target::Compose(after)) => {
+            !same_service(before, after)
+                || before.definition != after.definition
+                || before.project.directory != after.project.directory
+                || before.images != after.images
+                || before.deployed_images != after.deployed_images
+                || images_changed(&new.target, old_project, project)
+        }
+        (Target::Kubernetes(_) | Target::Local(_) | Target::Compose(_), _) => true,
     }
 }
 
@@ -244,9 +275,9 @@ fn same_objects(old: &[Arc<Object>], new: &[Arc<Object>]) -> bool {
         })
 }
 
-fn images_changed(target: &KubernetesTarget, old: Option<&Project>, new: &Project) -> bool {
+fn images_changed(target: &Target, old: Option<&Project>, new: &Project) -> bool {
     let Some(old) = old else { return false };
-    target.images.iter().any(|name| match (old.images.get(name), new.images.get(name)) {
+    target.images().iter().any(|name| match (old.images.get(name), new.images.get(name)) {
         (Some(before), Some(after)) => !same_build(before, after) || !same_injection(before, after),
         (None, _) | (_, None) => true,
     })
@@ -276,7 +307,10 @@ fn same_build(old: &Image, new: &Image) -> bool {
                     && old.push == new.push
                     && old.outputs_image_ref_to == new.outputs_image_ref_to
             }
-            (ImageBuild::Docker(_), ImageBuild::Custom(_)) | (ImageBuild::Custom(_), ImageBuild::Docker(_)) => false,
+            (ImageBuild::Compose(old), ImageBuild::Compose(new)) => {
+                old.project.name == new.project.name && old.service == new.service && old.definition == new.definition
+            }
+            (ImageBuild::Docker(_) | ImageBuild::Custom(_) | ImageBuild::Compose(_), _) => false,
         }
 }
 
@@ -289,7 +323,7 @@ fn forwards(resource: &Resource, states: Vec<ForwardSnapshot>, before: Option<&A
     let Target::Kubernetes(target) = &resource.target else { return Vec::new() };
     let old = match before.map(|before| &before.target) {
         Some(Target::Kubernetes(old)) => old.port_forwards.clone(),
-        Some(Target::Local(_)) | None => Vec::new(),
+        Some(Target::Local(_) | Target::Compose(_)) | None => Vec::new(),
     };
     let kept: Vec<(PortForward, ForwardSnapshot)> = old.into_iter().zip(states).collect();
     target

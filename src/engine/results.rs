@@ -374,7 +374,7 @@ fn into_image(result: WorkResult) -> Result<BuiltImage, WorkError> {
 
 fn into_deploy(result: WorkResult) -> Result<Deployment, WorkError> {
     match result {
-        WorkResult::Deploy(result) => result,
+        WorkResult::Deploy(result) | WorkResult::Compose(result) => result,
         other => Err(unexpected(other)),
     }
 }
@@ -388,7 +388,7 @@ fn into_done(result: WorkResult) -> Result<(), WorkError> {
 
 fn into_live(result: WorkResult) -> Result<(), LiveError> {
     match result {
-        WorkResult::Live(result) => result,
+        WorkResult::Live(result) | WorkResult::ComposeLive(result) => result,
         WorkResult::Crashed(message) => Err(LiveError::Impossible(message)),
         other => Err(LiveError::Impossible(format!("unexpected result {other:?}"))),
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::engine::Engine;
 use super::state::{ResourceState, Runtime, ServeState};
 use super::status::RuntimeStatus;
-use crate::k8s::{Pod, PodsState, PodsStatus};
+use crate::k8s::{ContainerState, Pod, PodPhase, PodsState, PodsStatus};
 use crate::project::{DiscoveryStrategy, KubernetesTarget, PodReadiness, Resource, ResourceName, Target};
 
 impl Engine {
@@ -37,15 +37,22 @@ impl Engine {
     pub(super) fn refresh_runtime(&mut self, name: &ResourceName) {
         let Some(resource) = self.project().and_then(|project| project.resources.get(name)).cloned() else { return };
         let Some(state) = self.state.resources.get(name) else { return };
-        let runtime = match &resource.target {
+        let mut runtime = match &resource.target {
             Target::Local(local) => local_runtime(local.serve_cmd.is_some(), state),
             Target::Kubernetes(target) => self.kubernetes_runtime(&resource, target, state),
+            Target::Compose(_) => self.compose_runtime(&resource, state),
         };
         let now = self.now;
         let Some(state) = self.state.resources.get_mut(name) else { return };
+        state.runtime.pods.clone_from(&runtime.pods);
+        if runtime.status == RuntimeStatus::Ok && self.containers_are_behind(&resource) {
+            runtime.status = RuntimeStatus::Pending;
+            "changed files are being copied into a new container".clone_into(&mut runtime.message);
+        }
+        let Some(state) = self.state.resources.get_mut(name) else { return };
         let ready = match (&resource.target, runtime.status) {
             (Target::Kubernetes(target), _) if target.pod_readiness == PodReadiness::Ignore => state.deployed.is_some(),
-            (Target::Kubernetes(_), RuntimeStatus::Ok) => true,
+            (Target::Kubernetes(_) | Target::Compose(_), RuntimeStatus::Ok) => true,
             // Local resources are ready by their update or their probe, see `record`.
             _ => false,
         };
@@ -103,10 +110,54 @@ impl Engine {
                 (status, message)
             }
         };
-        let runtime = Runtime { status, message, pods };
-        if runtime.status == RuntimeStatus::Ok && self.containers_are_behind(resource) {
-            let message = "changed files are being copied into a new container".to_owned();
-            return Runtime { status: RuntimeStatus::Pending, message, ..runtime };
+        Runtime { status, message, pods }
+    }
+
+    /// Reference §3.17: running or ended with 0 is well; health is shown and not waited for.
+    fn compose_runtime(&self, resource: &Resource, state: &ResourceState) -> Runtime {
+        let requested = state.enabled && (state.started_once || resource.auto_init);
+        let is_mine = |pod: &Arc<Pod>| {
+            pod.owners.iter().any(|uid| self.state.owners.get(uid).is_some_and(|owner| *owner == resource.name))
+        };
+        let mut mine: Vec<&Arc<Pod>> = self.state.pods.values().filter(|pod| is_mine(pod)).collect();
+        // What is on its way out does not count; but somebody else may have made all of them anew.
+        let is_current = |pod: &&Arc<Pod>| {
+            state.deployed.as_ref().is_some_and(|deployed| deployed.template_hashes.contains(&*pod.uid.0))
+        };
+        if mine.iter().any(is_current) {
+            mine.retain(is_current);
+        }
+        mine.sort_by(|a, b| (b.created, &b.name).cmp(&(a.created, &a.name)));
+        let pods = mine.iter().map(|pod| pod.uid.clone()).collect();
+        if state.deployed.is_none() {
+            let status = if requested { RuntimeStatus::Pending } else { RuntimeStatus::None };
+            return Runtime { status, message: String::new(), pods };
+        }
+        let container = |pod: &Pod| pod.containers.first().map(|container| container.state.clone());
+        let mut runtime = Runtime { status: RuntimeStatus::Ok, message: String::new(), pods };
+        if mine.is_empty() {
+            return Runtime { status: RuntimeStatus::Pending, message: "there is no container".to_owned(), ..runtime };
+        }
+        for pod in mine {
+            let (status, message) = match (pod.phase, container(pod)) {
+                (PodPhase::Running, Some(ContainerState::Running { .. })) => (RuntimeStatus::Ok, pod.message.clone()),
+                (PodPhase::Succeeded, _) => (RuntimeStatus::Ok, String::new()),
+                (PodPhase::Failed, Some(ContainerState::Terminated { exit_code, reason, message, .. })) => {
+                    let why = if message.is_empty() { format!("exit status {exit_code}") } else { message };
+                    (RuntimeStatus::Error, format!("{reason}: {why}"))
+                }
+                (PodPhase::Failed, _) => (RuntimeStatus::Error, pod.message.clone()),
+                _ => (RuntimeStatus::Pending, pod.message.clone()),
+            };
+            let is_worse = match runtime.status {
+                RuntimeStatus::Error => false,
+                RuntimeStatus::Pending => status == RuntimeStatus::Error,
+                _ => status != RuntimeStatus::Ok || runtime.message.is_empty(),
+            };
+            if is_worse {
+                runtime.status = status;
+                runtime.message = message;
+            }
         }
         runtime
     }

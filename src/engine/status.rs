@@ -27,6 +27,8 @@ pub enum ResourceKind {
     Kubernetes,
     /// Commands on this machine.
     Local,
+    /// A service of a Compose project.
+    Compose,
 }
 
 /// How the newest update of a resource stands (reference §3.18).

@@ -1,6 +1,7 @@
 //! Scripts: events in, effects and holds out. Time is an argument; nothing is mocked, because nothing is outside.
 
 mod ci;
+mod compose;
 mod configuration;
 mod custom_deploy;
 mod live;
@@ -20,10 +21,10 @@ use super::*;
 use crate::diagnostic::{Span, Spanned};
 use crate::k8s::{Container, ContainerKind, ContainerState, Object, ObjectId, Pod, PodPhase, Uid};
 use crate::project::{
-    ApiCommand, ApiRuntime, Button, ButtonInput, ButtonInputKind, CommandLine, DiscoveryStrategy, DockerBuild,
-    Dockerfile, Image, ImageBuild, ImageName, ImageReference, KubernetesTarget, LiveUpdate, LocalTarget, PathFilter,
-    PodReadiness, Project, ProjectName, Resource, ResourceName, Settings, StartOn, Sync, Target, TriggerMode,
-    WatchedTree,
+    ApiCommand, ApiRuntime, Button, ButtonInput, ButtonInputKind, CommandLine, ComposeProject, ComposeTarget,
+    DiscoveryStrategy, DockerBuild, Dockerfile, Image, ImageBuild, ImageName, ImageReference, KubernetesTarget,
+    LiveUpdate, LocalTarget, PathFilter, PodReadiness, Project, ProjectName, Resource, ResourceName, Settings, StartOn,
+    Sync, Target, TriggerMode, WatchedTree,
 };
 
 fn span() -> Span {
@@ -110,6 +111,44 @@ fn deployment(name: &str, images: &[&str]) -> Resource {
             custom_deploy: None,
         })),
     )
+}
+
+/// A service of the Compose project `shop`.
+fn service(name: &str, definition: &str, images: &[&str]) -> Resource {
+    let project = ComposeProject {
+        name: "shop".into(),
+        directory: "/p".into(),
+        command: vec!["docker-compose".into()],
+        version: (1, 29, 2),
+        profiles: vec![],
+        wait: false,
+        config: serde_json::Value::Null,
+    };
+    let images: Vec<ImageName> = images.iter().map(|name| ImageName::from(*name)).collect();
+    resource(
+        name,
+        Target::Compose(Box::new(ComposeTarget {
+            project: Arc::new(project),
+            service: name.into(),
+            definition: serde_json::json!(definition),
+            deployed_images: images.clone(),
+            images,
+        })),
+    )
+}
+
+/// A container of a service.
+fn container(service: &str, id: &str, phase: PodPhase) -> Pod {
+    let mut pod = running("", id, id, "whatever");
+    pod.owners = vec![compose_owner("shop", service)];
+    pod.namespace = compose_namespace("shop");
+    pod.phase = phase;
+    if phase != PodPhase::Running {
+        let exit_code = i32::from(phase == PodPhase::Failed);
+        pod.containers[0].state =
+            ContainerState::Terminated { exit_code, reason: "Error".into(), message: String::new(), finished: None };
+    }
+    pod
 }
 
 fn command(text: &str) -> CommandLine {
@@ -233,6 +272,14 @@ impl Script {
         self.finish(&format!("deploy {name}"), WorkResult::Deploy(Ok(deployment)));
     }
 
+    /// A service was started; its containers are these.
+    fn started(&mut self, name: &str, containers: &[&str]) {
+        let id = ObjectId { api_version: "compose".into(), kind: "Service".into(), namespace: None, name: name.into() };
+        let objects = vec![DeployedObject { id, uid: compose_owner("shop", name), job_complete: false }];
+        let template_hashes = containers.iter().map(|id| (*id).to_owned()).collect();
+        self.finish(&format!("deploy {name}"), WorkResult::Compose(Ok(Deployment { objects, template_hashes })));
+    }
+
     fn failed(&mut self, what: &str, message: &str) {
         let error = WorkError::Failed(message.into());
         let result = match what.split(' ').next() {
@@ -323,6 +370,7 @@ fn short(effect: &Effect) -> Option<String> {
         }
         Effect::DeleteObjects { resource, .. } => format!("delete objects of {resource}"),
         Effect::DeleteCustom { resource, .. } => format!("run delete command of {}", resource.name),
+        Effect::RemoveService { resource, .. } => format!("remove {}", resource.name),
         Effect::PruneStale { .. } => "prune".into(),
         Effect::RestartRollout { resource, .. } => format!("restart {}", resource.name),
         Effect::Cancel { .. } => "cancel".into(),
@@ -341,6 +389,7 @@ fn work_of(effect: &Effect) -> Option<WorkId> {
         | Effect::LiveUpdate { work, .. }
         | Effect::DeleteObjects { work, .. }
         | Effect::DeleteCustom { work, .. }
+        | Effect::RemoveService { work, .. }
         | Effect::PruneStale { work, .. }
         | Effect::RestartRollout { work, .. }
         | Effect::Cancel { work } => Some(*work),

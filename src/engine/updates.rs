@@ -6,15 +6,13 @@ use std::sync::Arc;
 use super::change_log::Sequence;
 use super::effect::{Effect, Step};
 use super::engine::Engine;
-use super::event::BuiltImage;
+use super::event::{BuiltImage, compose_owner};
 use super::record::count;
 use super::results::UpdateEnd;
 use super::state::{Building, Built, Stage, Update, Work};
 use super::status::UpdateReason;
 use crate::logs::Level;
-use crate::project::{
-    CustomBuild, Image, ImageBuild, ImageName, KubernetesTarget, Project, Resource, ResourceName, Target, TriggerMode,
-};
+use crate::project::{CustomBuild, Image, ImageBuild, ImageName, Project, Resource, ResourceName, Target, TriggerMode};
 
 /// Files named in an update's heading.
 const HEADING_FILES: usize = 5;
@@ -64,15 +62,13 @@ impl Engine {
         state.lost = None;
         state.stopped = false;
         state.update = Some(update);
-        let of = 1 + 2 * self.images_to_build(resource, force);
+        let of = 1 + self.build_steps(resource, force);
         if let Some(update) = self.state.resources.get_mut(&name).and_then(|state| state.update.as_mut()) {
             update.steps.of = of;
         }
         // A failed build of the same input would fail again; the user who triggers wants it tried.
-        if triggered.is_some()
-            && let Target::Kubernetes(target) = &resource.target
-        {
-            for image in &target.images {
+        if triggered.is_some() {
+            for image in resource.target.images() {
                 if let Some(image) = self.state.images.get_mut(image) {
                     image.failed = None;
                 }
@@ -97,7 +93,7 @@ impl Engine {
         for name in names {
             let Some(resource) = project.resources.get(&name).cloned() else { continue };
             match &resource.target {
-                Target::Kubernetes(target) => self.advance_kubernetes(&project, &resource, target),
+                Target::Kubernetes(_) | Target::Compose(_) => self.advance_deploy(&project, &resource),
                 Target::Local(target) if target.cmd.is_some() => {
                     let work = self.state.start_work(Work::Local(name.clone()));
                     self.set_stage(&name, Stage::Local(work), "running");
@@ -120,11 +116,14 @@ impl Engine {
         Step { number: first, of: update.steps.of }
     }
 
-    fn images_to_build(&self, resource: &Resource, force: bool) -> usize {
-        let (Some(project), Target::Kubernetes(target)) = (&self.state.project, &resource.target) else { return 0 };
-        let images = target.images.iter().filter_map(|name| project.images.get(name));
+    /// How many steps of the log the builds of an update take.
+    fn build_steps(&self, resource: &Resource, force: bool) -> usize {
+        let Some(project) = &self.state.project else { return 0 };
+        let target = &resource.target;
+        let images = target.images().iter().filter_map(|name| project.images.get(name));
         let built = images.filter(|image| !is_live_update_only(image));
         built.filter(|image| self.needs_build(image, force, &BTreeSet::new(), self.state.sequence, target)).count()
+            * steps_of_build(target)
     }
 
     fn set_stage(&mut self, name: &ResourceName, stage: Stage, step: &str) {
@@ -134,11 +133,11 @@ impl Engine {
         }
     }
 
-    fn advance_kubernetes(&mut self, project: &Arc<Project>, resource: &Arc<Resource>, target: &KubernetesTarget) {
-        let name = &resource.name;
+    fn advance_deploy(&mut self, project: &Arc<Project>, resource: &Arc<Resource>) {
+        let (name, target) = (&resource.name, &resource.target);
         let Some(update) = self.state.resources.get(name).and_then(|state| state.update.clone()) else { return };
         let mut waiting = false;
-        for image_name in &target.images {
+        for image_name in target.images() {
             let Some(image) = project.images.get(image_name).cloned() else { continue };
             if self.state.images.get(image_name).is_some_and(|state| state.building.is_some()) {
                 waiting = true;
@@ -173,6 +172,10 @@ impl Engine {
         if let Some(update) = self.state.resources.get_mut(name).and_then(|state| state.update.as_mut()) {
             update.deploying = deploying;
         }
+        if let Target::Compose(target) = target {
+            // Its containers are its own as soon as they are there: what they say while they start is not lost.
+            self.state.owners.insert(compose_owner(&target.project.name, &target.service), name.clone());
+        }
         let work = self.state.start_work(Work::Deploy(name.clone()));
         let step = self.next_step(name, 1);
         self.set_stage(name, Stage::Deploying(work), "deploying");
@@ -186,7 +189,7 @@ impl Engine {
         });
     }
 
-    fn start_build(&mut self, image: &Arc<Image>, resource: &Arc<Resource>, target: &KubernetesTarget, force: bool) {
+    fn start_build(&mut self, image: &Arc<Image>, resource: &Arc<Resource>, target: &Target, force: bool) {
         let work = self.state.start_work(Work::Image { image: image.name.clone(), resource: resource.name.clone() });
         let bases: BTreeMap<ImageName, BuiltImage> = image
             .base_images
@@ -203,7 +206,7 @@ impl Engine {
         }
         let building = Building { work, resource: resource.name.clone(), contains, bases: bases.clone(), stale: false };
         self.state.images.entry(image.name.clone()).or_default().building = Some(building);
-        let length = if is_live_update_only(image) { 0 } else { 2 };
+        let length = if is_live_update_only(image) { 0 } else { steps_of_build(target) };
         let step = self.next_step(&resource.name, length);
         if let Some(update) = self.state.resources.get_mut(&resource.name).and_then(|state| state.update.as_mut()) {
             update.step = format!("building {}", image.name);
@@ -213,7 +216,7 @@ impl Engine {
             resource: resource.name.clone(),
             image: Arc::clone(image),
             bases,
-            deployed: target.deployed_images.contains(&image.name),
+            deployed: target.cluster_images().contains(&image.name),
             forced: force,
             step,
         });
@@ -227,7 +230,7 @@ impl Engine {
         force: bool,
         built_now: &BTreeSet<ImageName>,
         wanted: Sequence,
-        target: &KubernetesTarget,
+        target: &Target,
     ) -> bool {
         let Some(state) = self.state.images.get(&image.name) else { return true };
         let Some(built) = &state.built else { return true };
@@ -238,7 +241,7 @@ impl Engine {
             return false;
         }
         // Built as a base only, and now to be deployed: the cluster has to find it.
-        let deployed = target.deployed_images.contains(&image.name);
+        let deployed = target.cluster_images().contains(&image.name);
         if deployed && built.image.cluster_ref.is_empty() {
             return true;
         }
@@ -253,11 +256,11 @@ impl Engine {
 
     /// The current images of a resource.
     pub(super) fn built_images_of(&self, project: &Project, name: &ResourceName) -> BTreeMap<ImageName, Built> {
-        let Some(Target::Kubernetes(target)) = project.resources.get(name).map(|resource| &resource.target) else {
+        let Some(target) = project.resources.get(name).map(|resource| &resource.target) else {
             return BTreeMap::new();
         };
         target
-            .images
+            .images()
             .iter()
             .filter_map(|image| Some((image.clone(), self.state.images.get(image)?.built.clone()?)))
             .collect()
@@ -267,7 +270,15 @@ impl Engine {
 pub(super) fn is_live_update_only(image: &Image) -> bool {
     match &image.build {
         ImageBuild::Custom(custom) => image.live_update.is_some() && CustomBuild::is_live_update_only(custom),
-        ImageBuild::Docker(_) => false,
+        ImageBuild::Docker(_) | ImageBuild::Compose(_) => false,
+    }
+}
+
+/// A build for the cluster is followed by a push (reference §3.5).
+fn steps_of_build(target: &Target) -> usize {
+    match target {
+        Target::Kubernetes(_) => 2,
+        Target::Compose(_) | Target::Local(_) => 1,
     }
 }
 

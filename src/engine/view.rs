@@ -95,6 +95,7 @@ impl Engine {
         });
         let (kind, images) = match &resource.target {
             Target::Kubernetes(target) => (ResourceKind::Kubernetes, target.images.clone()),
+            Target::Compose(target) => (ResourceKind::Compose, target.images.clone()),
             Target::Local(_) => (ResourceKind::Local, Vec::new()),
         };
         ResourceSnapshot {

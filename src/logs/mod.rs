@@ -5,6 +5,8 @@
 
 mod filter;
 mod line;
+mod log_lines;
+mod log_position;
 mod masker;
 mod reader;
 mod sanitize;
@@ -12,6 +14,8 @@ mod store;
 
 pub use filter::{LogFilter, Producer};
 pub use line::{Level, LogLine, LogSource};
+pub(crate) use log_lines::{LineSplitter, TimedLine};
+pub(crate) use log_position::LogPosition;
 pub use reader::LogReader;
 pub use sanitize::strip_colors;
 pub use store::{LogSink, LogStore};

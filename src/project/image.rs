@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::command_line::CommandLine;
+use super::compose::ComposeBuild;
 use super::ignore::{IgnorePattern, PathFilter, WatchedTree};
 use super::image_reference::ImageReference;
 use super::live_update::LiveUpdate;
@@ -52,6 +53,8 @@ pub enum ImageBuild {
     Docker(Box<DockerBuild>),
     /// By the user's own command.
     Custom(Box<CustomBuild>),
+    /// By Compose, from the `build` section of a service.
+    Compose(Box<ComposeBuild>),
 }
 
 /// Where a Dockerfile comes from; the text is read at configuration time.

@@ -3,6 +3,7 @@
 mod api_object;
 mod api_runtime;
 mod command_line;
+mod compose;
 mod dockerfile;
 mod ignore;
 mod image;
@@ -19,6 +20,7 @@ mod settings;
 pub use api_object::{ApiKind, ApiObject};
 pub use api_runtime::{ApiCommand, ApiRuntime, Button, ButtonInput, ButtonInputKind, StartOn};
 pub use command_line::CommandLine;
+pub use compose::{ComposeBuild, ComposeProject, ComposeTarget};
 pub use dockerfile::{DockerfileReference, image_references, rewrite as rewrite_dockerfile};
 pub use ignore::{IgnorePattern, PathFilter, PatternError, PatternProblem, PatternSet, WatchedTree, parse_ignore_file};
 pub use image::{CustomBuild, DockerBuild, Dockerfile, Image, ImageBuild, Push, image_map_name};

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::command_line::CommandLine;
+use super::compose::ComposeTarget;
 use super::ignore::{IgnorePattern, WatchedTree};
 use super::name::{ImageName, ResourceName};
 use super::port::{Link, PortForward};
@@ -70,6 +71,36 @@ pub enum Target {
     Kubernetes(Box<KubernetesTarget>),
     /// Commands on this machine.
     Local(Box<LocalTarget>),
+    /// A service of a Compose project.
+    Compose(Box<ComposeTarget>),
+}
+
+impl Target {
+    /// The images that are built for it, bases first.
+    pub fn images(&self) -> &[ImageName] {
+        match self {
+            Self::Kubernetes(target) => &target.images,
+            Self::Compose(target) => &target.images,
+            Self::Local(_) => &[],
+        }
+    }
+
+    /// Those of [`Self::images`] that its containers run.
+    pub fn deployed_images(&self) -> &[ImageName] {
+        match self {
+            Self::Kubernetes(target) => &target.deployed_images,
+            Self::Compose(target) => &target.deployed_images,
+            Self::Local(_) => &[],
+        }
+    }
+
+    /// The images that the cluster must find.
+    pub fn cluster_images(&self) -> &[ImageName] {
+        match self {
+            Self::Kubernetes(target) => &target.deployed_images,
+            Self::Compose(_) | Self::Local(_) => &[],
+        }
+    }
 }
 
 /// Kubernetes objects that are deployed together.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
+use super::compose;
 use super::edges::{Edges, SharedEdges, engine_failure};
 use crate::cluster::platform;
 use crate::docker::{
@@ -40,6 +41,10 @@ async fn build_image(edges: &Edges, request: &Request, cancel: &CancellationToke
         ImageBuild::Docker(build) => {
             log.info(format!("{} — Building Dockerfile: [{}]", request.step, request.image.name));
             docker_build(edges, request, build, &log, cancel).await
+        }
+        ImageBuild::Compose(build) => {
+            log.info(format!("{} — Building & deploying: [{}]", request.step, request.image.reference));
+            compose::build(edges, build, &request.resource, cancel).await
         }
         ImageBuild::Custom(build) if build.is_live_update_only() && request.image.live_update.is_some() => {
             Ok(BuiltImage { local_ref: String::new(), cluster_ref: String::new(), inject: false })

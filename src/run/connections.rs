@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::edges::{Edges, SharedEdges};
 use super::event_loop::EventSender;
 use crate::engine::{Connection, Event, LiveError, WorkError, WorkResult};
-use crate::project::{ImageBuild, Project, Target};
+use crate::project::{ImageBuild, Project, Resource, Target};
 
 /// The pause between two tries to reach a system.
 const RETRY: Duration = Duration::from_millis(500);
@@ -53,7 +53,9 @@ impl Connections {
 
     /// Connects to what a project needs.
     pub(super) fn want(&mut self, project: &Project) {
-        let needs_docker = project.images.values().any(|image| matches!(image.build, ImageBuild::Docker(_)));
+        let is_service = |resource: &Arc<Resource>| resource.enabled && matches!(resource.target, Target::Compose(_));
+        let needs_docker = project.images.values().any(|image| matches!(image.build, ImageBuild::Docker(_)))
+            || project.resources.values().any(is_service);
         let needs_cluster = project
             .resources
             .values()
@@ -70,7 +72,9 @@ impl Connections {
     /// hears of the work, so that it does not start the same again at once.
     pub(super) fn note(&mut self, result: &WorkResult) -> Option<Event> {
         match result {
-            WorkResult::Image(Err(WorkError::Lost(message))) => {
+            WorkResult::Image(Err(WorkError::Lost(message)))
+            | WorkResult::Compose(Err(WorkError::Lost(message)))
+            | WorkResult::ComposeLive(Err(LiveError::Interrupted(message))) => {
                 self.wait_for(System::Docker);
                 Some(Event::DockerChanged(Connection::Lost(message.clone())))
             }
@@ -82,6 +86,8 @@ impl Connections {
             }
             WorkResult::Image(_)
             | WorkResult::Deploy(_)
+            | WorkResult::Compose(_)
+            | WorkResult::ComposeLive(_)
             | WorkResult::Config(_)
             | WorkResult::Local(_)
             | WorkResult::Serve(_)
@@ -94,6 +100,11 @@ impl Connections {
     /// A watch has lost the cluster; what it says may hold for that watch alone.
     pub(super) fn check_cluster(&mut self) {
         self.wait_for(System::Cluster);
+    }
+
+    /// The same for the engine.
+    pub(super) fn check_docker(&mut self) {
+        self.wait_for(System::Docker);
     }
 
     /// Asks a system until it answers, and says what comes of it.

@@ -81,7 +81,7 @@ pub async fn delete_custom(
 fn custom_deploy_of(resource: &Resource) -> Option<&CustomDeploy> {
     match &resource.target {
         Target::Kubernetes(target) => target.custom_deploy.as_deref(),
-        Target::Local(_) => None,
+        Target::Local(_) | Target::Compose(_) => None,
     }
 }
 

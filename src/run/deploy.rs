@@ -130,7 +130,7 @@ fn declared_elsewhere(project: &Project, name: &ResourceName) -> Vec<ObjectId> {
         .filter(|resource| resource.name != *name)
         .filter_map(|resource| match &resource.target {
             Target::Kubernetes(target) => Some(target),
-            Target::Local(_) => None,
+            Target::Local(_) | Target::Compose(_) => None,
         })
         .flat_map(|target| target.objects.iter().map(|object| object.id.clone()))
         .collect()

@@ -36,6 +36,8 @@ pub(super) struct Edges {
     pub(super) parse_cache: ParseCache,
     seen_files: Mutex<Vec<SeenFile>>,
     custom_deploys: Turns,
+    /// The compose command works on one project at a time (reference §3.17).
+    pub(super) compose: tokio::sync::Mutex<()>,
 }
 
 impl Edges {
@@ -54,6 +56,7 @@ impl Edges {
             parse_cache: ParseCache::default(),
             seen_files: Mutex::default(),
             custom_deploys: Turns::default(),
+            compose: tokio::sync::Mutex::default(),
         }
     }
 

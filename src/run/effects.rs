@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use super::event_loop::EventLoop;
-use super::{build, config, custom_deploy, deploy, live, local};
-use crate::engine::{Effect, WorkError, WorkResult};
+use super::{build, compose, config, custom_deploy, deploy, live, local};
+use crate::engine::{ContainerPlace, Effect, WorkError, WorkResult};
+use crate::project::Target;
 
 impl EventLoop {
     /// Starts an effect.
@@ -25,6 +26,11 @@ impl EventLoop {
                 self.spawn(work, |cancel| build::build(edges, request, cancel));
             }
             Effect::Deploy { work, resource, project, images, force, step } => {
+                if let Target::Compose(_) = resource.target {
+                    let request = compose::Request { resource, project, images, force, step };
+                    self.spawn(work, |cancel| compose::up(edges, events, request, cancel));
+                    return;
+                }
                 let request = deploy::Request { resource, project, images, force, step: Some(step) };
                 self.spawn(work, |cancel| deploy::deploy(edges, request, cancel));
             }
@@ -38,9 +44,12 @@ impl EventLoop {
                 let request = local::ApiRequest { command, env, resource, work };
                 self.spawn(work, move |cancel| local::run_api_command(edges, request, events, cancel));
             }
-            Effect::LiveUpdate { work, resource, container, image, copies, initial, runs } => {
-                let request = live::Request { resource, container, image, copies, initial, runs };
-                let channels = self.pods.channels();
+            Effect::LiveUpdate { work, place, resource, container, image, copies, initial, runs, restart } => {
+                let request = live::Request { place, resource, container, image, copies, initial, runs, restart };
+                let channels = match place {
+                    ContainerPlace::Cluster => self.pods.channels(),
+                    ContainerPlace::Engine => Some(self.containers.channels()),
+                };
                 self.spawn(work, |cancel| live::update(edges, channels, request, cancel));
             }
             Effect::DeleteObjects { work, project, resource, declared_elsewhere } => {
@@ -52,7 +61,14 @@ impl EventLoop {
             Effect::PruneStale { work, project } => {
                 self.spawn(work, |cancel| deploy::prune_stale(edges, project, cancel));
             }
+            Effect::RemoveService { work, resource } => {
+                self.spawn(work, |cancel| compose::remove(edges, resource, cancel));
+            }
             Effect::RestartRollout { work, resource, project, images } => {
+                if let Target::Compose(_) = resource.target {
+                    self.spawn(work, |cancel| compose::restart(edges, resource, cancel));
+                    return;
+                }
                 let request = deploy::Request { resource, project, images, force: false, step: None };
                 self.spawn(work, |cancel| deploy::restart(edges, request, cancel));
             }

@@ -10,6 +10,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::connections::Connections;
+use super::containers::Containers;
 use super::edges::Edges;
 use super::forwards::Forwards;
 use super::pods::Pods;
@@ -32,6 +33,7 @@ pub(super) struct EventLoop {
     pub(super) cancels: HashMap<WorkId, CancellationToken>,
     pub(super) connections: Connections,
     pub(super) pods: Pods,
+    pub(super) containers: Containers,
     pub(super) forwards: Forwards,
     pub(super) watching: Watching,
     received: mpsc::UnboundedReceiver<Event>,
@@ -55,6 +57,7 @@ impl EventLoop {
         Self {
             connections: Connections::new(Arc::clone(&edges), events.clone()),
             pods: Pods::new(Arc::clone(&edges), events.clone()),
+            containers: Containers::new(Arc::clone(&edges), events.clone()),
             forwards: Forwards::new(Arc::clone(&edges), events.clone()),
             watching: Watching::new(Arc::clone(&edges), events.clone()),
             engine,
@@ -122,6 +125,7 @@ impl EventLoop {
             }
         }
         self.pods.follow(&self.engine);
+        self.containers.follow(&self.engine);
         self.forwards.follow(&self.engine);
         self.snapshots.send_replace(Arc::new(self.engine.snapshot()));
     }
@@ -132,6 +136,10 @@ impl EventLoop {
             Event::Finished { work, result } => {
                 self.cancels.remove(work);
                 self.connections.note(result)
+            }
+            Event::DockerChanged(Connection::Lost(_)) => {
+                self.connections.check_docker();
+                None
             }
             Event::ClusterChanged(Connection::Lost(_)) => {
                 self.connections.check_cluster();
@@ -173,6 +181,7 @@ impl EventLoop {
         self.edges.supervisor.hurry.cancel();
         self.forwards.stop().await;
         self.pods.stop().await;
+        self.containers.stop().await;
         self.connections.stop().await;
         self.watching.stop();
         // Every task watches its token; the processes that they own are verified to be gone before they end.

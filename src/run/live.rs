@@ -5,20 +5,24 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
+use super::compose;
 use super::edges::SharedEdges;
 use crate::cluster::{ContainerRef, SyncBatch, SyncError, SyncRun, WarmChannels};
-use crate::engine::{ContainerKey, LiveError, WorkResult};
+use crate::engine::{ContainerKey, ContainerPlace, LiveError, WorkResult};
 use crate::logs::LogSink;
 use crate::project::{Image, MappedPath, ResourceName, Run};
 
 /// What goes where.
 pub(super) struct Request {
+    pub(super) place: ContainerPlace,
     pub(super) resource: ResourceName,
     pub(super) container: ContainerKey,
     pub(super) image: Arc<Image>,
     pub(super) copies: Vec<MappedPath>,
     pub(super) initial: bool,
     pub(super) runs: Vec<Run>,
+    /// `restart_container()`.
+    pub(super) restart: bool,
 }
 
 pub(super) async fn update(
@@ -27,10 +31,24 @@ pub(super) async fn update(
     request: Request,
     cancel: CancellationToken,
 ) -> WorkResult {
-    let log = edges.build_log(&request.resource);
-    let Some(channels) = channels else {
-        return WorkResult::Live(Err(LiveError::Interrupted("the cluster is not connected".to_owned())));
+    let place = request.place;
+    let result = match channels {
+        Some(channels) => update_container(&edges, &channels, request, &cancel).await,
+        None => Err(LiveError::Interrupted("the cluster is not connected".to_owned())),
     };
+    match place {
+        ContainerPlace::Cluster => WorkResult::Live(result),
+        ContainerPlace::Engine => WorkResult::ComposeLive(result),
+    }
+}
+
+async fn update_container(
+    edges: &SharedEdges,
+    channels: &WarmChannels,
+    request: Request,
+    cancel: &CancellationToken,
+) -> Result<(), LiveError> {
+    let log = edges.build_log(&request.resource);
     let mut copies = request.copies;
     if request.initial {
         let image = Arc::clone(&request.image);
@@ -43,9 +61,11 @@ pub(super) async fn update(
         files: copies,
         runs: request.runs.iter().map(|run| SyncRun { argv: run.argv.clone(), echo: !run.echo_off }).collect(),
     };
-    let result = channels.update(&target, batch, &log, &cancel).await;
-    WorkResult::Live(match result {
+    match channels.update(&target, batch, &log, cancel).await {
         Ok(report) => {
+            if request.restart && request.place == ContainerPlace::Engine {
+                compose::restart_container(edges, &target, &log).await?;
+            }
             let how = if report.warm { "" } else { ", over a new connection" };
             log.info(format!(
                 "  → Container {} updated! ({} copied, {} deleted, {:.0} ms{how})",
@@ -57,7 +77,7 @@ pub(super) async fn update(
             Ok(())
         }
         Err(error) => Err(live_error(&error, &log)),
-    })
+    }
 }
 
 pub(super) fn container_ref(key: &ContainerKey) -> ContainerRef {

@@ -143,7 +143,7 @@ pub(super) async fn run_api_command(
 fn local_target(resource: &Resource) -> Option<&LocalTarget> {
     match &resource.target {
         Target::Local(local) => Some(local),
-        Target::Kubernetes(_) => None,
+        Target::Kubernetes(_) | Target::Compose(_) => None,
     }
 }
 

@@ -14,7 +14,7 @@ use super::edges::SharedEdges;
 use super::event_loop::EventSender;
 use super::live::container_ref;
 use crate::cluster::{ClusterEvent, PodEvent, PodLogs, WarmChannels, watch_events, watch_namespace};
-use crate::engine::{Connection, Engine, Event, Mode};
+use crate::engine::{Connection, ContainerPlace, Engine, Event, Mode};
 use crate::k8s::Uid;
 use crate::logs::{Level, LogSource};
 use crate::project::ResourceName;
@@ -88,11 +88,12 @@ impl Pods {
                 );
             }
         }
-        let containers: HashSet<_> = engine.live_containers().iter().map(container_ref).collect();
+        let containers: HashSet<_> =
+            engine.live_containers(ContainerPlace::Cluster).iter().map(container_ref).collect();
         channels.keep(&containers);
         let mut followed = Vec::new();
         let mut owners = HashMap::new();
-        for (resource, pods) in engine.pods_by_resource() {
+        for (resource, pods) in engine.pods_by_resource(ContainerPlace::Cluster) {
             let sink = self.edges.logs.sink(Some(resource.clone()), LogSource::Runtime);
             for pod in pods {
                 owners.insert(pod.uid.clone(), resource.clone());

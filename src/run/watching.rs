@@ -163,6 +163,8 @@ fn trees(engine: &Engine) -> Vec<WatchedTree> {
                 Target::Kubernetes(target) => {
                     trees.extend(target.custom_deploy.iter().flat_map(|deploy| deploy.watched.iter().cloned()));
                 }
+                // Its files are those of its images.
+                Target::Compose(_) => {}
             }
         }
     }

@@ -87,6 +87,28 @@ fn report(evaluation: &Evaluation, log: &[String], folder: &Path) -> String {
     section(&mut text, "objects", &objects);
     section(&mut text, "workloads", &show(&refs(&declarations.workload_registrations)));
     section(&mut text, "k8s_resource", &show(&refs(&declarations.kubernetes_resources)));
+    for project in &declarations.compose_projects {
+        let about = &project.project;
+        let mut lines = vec![format!(
+            "{} in {}, {} sources, profiles {:?}, wait {}, {:?} {:?}",
+            about.name,
+            about.directory.display(),
+            project.sources.len(),
+            about.profiles,
+            about.wait,
+            about.command,
+            about.version
+        )];
+        lines.extend(project.services.iter().map(|service| {
+            let mut service = service.clone();
+            service.service.definition = serde_json::Value::Null;
+            if let Some(build) = &mut service.service.build {
+                build.definition = serde_json::Value::Null;
+            }
+            format!("{service:#?}")
+        }));
+        section(&mut text, "docker_compose", &lines);
+    }
     section(&mut text, "local_resource", &show(&refs(&declarations.local_resources)));
     let objects: Vec<String> = declarations
         .api_objects

@@ -5,20 +5,36 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// What each folder of `src` may use, beside itself. `docs/architecture.md` draws it.
-const LAYERS: [(&str, &[&str]); 17] = [
+const LAYERS: [(&str, &[&str]); 18] = [
     ("diagnostic", &[]),
     ("yaml", &["diagnostic"]),
     ("k8s", &["diagnostic", "project", "yaml"]),
     ("project", &["diagnostic", "k8s"]),
     ("logs", &["project"]),
-    ("devfile", &["diagnostic", "yaml", "k8s", "project", "logs"]),
+    ("compose", &["project", "yaml"]),
+    ("devfile", &["diagnostic", "yaml", "k8s", "project", "logs", "compose"]),
     ("engine", &["diagnostic", "k8s", "project", "logs"]),
     ("docker", &["project", "logs"]),
     ("cluster", &["diagnostic", "k8s", "project", "logs", "yaml"]),
     ("process", &["project", "logs"]),
     ("watch", &["project"]),
-    ("run", &["diagnostic", "k8s", "project", "logs", "devfile", "engine", "docker", "cluster", "process", "watch"]),
     ("control", &["diagnostic", "engine", "logs", "project", "run"]),
+    (
+        "run",
+        &[
+            "diagnostic",
+            "k8s",
+            "project",
+            "logs",
+            "compose",
+            "devfile",
+            "engine",
+            "docker",
+            "cluster",
+            "process",
+            "watch",
+        ],
+    ),
     ("ui", &["diagnostic", "engine", "logs", "project"]),
     ("init", &["project", "yaml"]),
     ("lsp", &["devfile", "diagnostic"]),
@@ -56,7 +72,7 @@ const SOLE_USERS: [(&str, &[&str]); 7] = [
 
 /// Crates that do I/O or keep time, and have no place in the pure folders.
 const IMPURE: [&str; 7] = ["tokio::", "std::fs", "std::net", "std::process", "std::env", "std::thread", "Instant::now"];
-const PURE: [&str; 5] = ["diagnostic", "yaml", "k8s", "project", "engine"];
+const PURE: [&str; 6] = ["diagnostic", "yaml", "k8s", "project", "compose", "engine"];
 
 fn sources() -> BTreeMap<PathBuf, String> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));

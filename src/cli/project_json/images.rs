@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::path;
-use crate::project::{DockerBuild, Image, ImageBuild, LiveUpdate, Push};
+use crate::project::{ComposeBuild, DockerBuild, Image, ImageBuild, LiveUpdate, Push};
 
 /// An image with the parameters of whatever builds it; those of others are `null`.
 pub(super) fn image(image: &Image) -> Value {
@@ -11,9 +11,15 @@ pub(super) fn image(image: &Image) -> Value {
     let build = match &image.build {
         ImageBuild::Docker(_) => "docker",
         ImageBuild::Custom(_) => "custom",
+        ImageBuild::Compose(_) => "compose",
+    };
+    // Several services may build the same image, each under a name of its own.
+    let reference = match &image.build {
+        ImageBuild::Compose(_) => image.reference.to_string(),
+        ImageBuild::Docker(_) | ImageBuild::Custom(_) => image.name.to_string(),
     };
     let mut value = match json!({
-        "ref": image.name,
+        "ref": reference,
         "build": build,
         "deps": deps,
         "ignore": image.ignore,
@@ -29,10 +35,13 @@ pub(super) fn image(image: &Image) -> Value {
     };
     let docker = match &image.build {
         ImageBuild::Docker(build) => Some(build.as_ref()),
-        ImageBuild::Custom(_) => None,
+        ImageBuild::Custom(_) | ImageBuild::Compose(_) => None,
     };
     value.extend(docker_build(docker));
     value.extend(custom_build(image));
+    if let ImageBuild::Compose(build) = &image.build {
+        value.extend(compose_build(build));
+    }
     Value::Object(value)
 }
 
@@ -59,10 +68,31 @@ fn docker_build(build: Option<&DockerBuild>) -> Map<String, Value> {
     }
 }
 
+/// What Compose is told of the build; a context that is no folder of this machine stands as it is.
+fn compose_build(build: &ComposeBuild) -> Map<String, Value> {
+    let context = std::path::Path::new(&build.context);
+    let dockerfile = match &build.dockerfile_contents {
+        None if context.is_absolute() => Some(path(&context.join(build.dockerfile.as_deref().unwrap_or("Dockerfile")))),
+        None => build.dockerfile.clone(),
+        Some(_) => None,
+    };
+    let fields = json!({
+        "context": build.context,
+        "dockerfile": dockerfile,
+        "dockerfile_contents": build.dockerfile_contents,
+        "target": build.target,
+        "build_args": build.build_args,
+    });
+    match fields {
+        Value::Object(fields) => fields,
+        _ => Map::new(),
+    }
+}
+
 fn custom_build(image: &Image) -> Map<String, Value> {
     let build = match &image.build {
         ImageBuild::Custom(build) => Some(build.as_ref()),
-        ImageBuild::Docker(_) => None,
+        ImageBuild::Docker(_) | ImageBuild::Compose(_) => None,
     };
     let fields = json!({
         "command": build.map(|build| &build.command.argv),

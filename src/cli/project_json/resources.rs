@@ -6,8 +6,8 @@ use super::images::image;
 use super::path;
 use crate::k8s::{Object, kind_order};
 use crate::project::{
-    CommandLine, CustomDeploy, DiscoveryStrategy, IgnorePattern, KubernetesTarget, LocalTarget, PodReadiness,
-    PortForward, Probe, ProbeAction, Project, Resource, Target, TriggerMode, WatchedTree,
+    CommandLine, ComposeTarget, CustomDeploy, DiscoveryStrategy, IgnorePattern, KubernetesTarget, LocalTarget,
+    PodReadiness, PortForward, Probe, ProbeAction, Project, Resource, Target, TriggerMode, WatchedTree,
 };
 use crate::yaml::{KeyOrder, to_yaml_with};
 
@@ -43,6 +43,7 @@ fn kind(target: &Target) -> &'static str {
         Target::Kubernetes(target) if target.custom_deploy.is_some() => "custom_deploy",
         Target::Kubernetes(_) => "k8s",
         Target::Local(_) => "local",
+        Target::Compose(_) => "compose",
     }
 }
 
@@ -50,6 +51,7 @@ fn target_fields(project: &Project, target: &Target) -> Value {
     match target {
         Target::Kubernetes(target) => kubernetes(project, target),
         Target::Local(target) => local(target),
+        Target::Compose(target) => compose(project, target),
     }
 }
 
@@ -107,6 +109,21 @@ fn kubernetes(project: &Project, target: &KubernetesTarget) -> Value {
         value.extend(custom_deploy(deploy));
     }
     value
+}
+
+/// Beside the keys of all kinds, a service says which one it is.
+fn compose(project: &Project, target: &ComposeTarget) -> Value {
+    let images: Vec<Value> =
+        target.images.iter().filter_map(|name| project.images.get(name)).map(|it| image(it)).collect();
+    json!({
+        "images": images,
+        "dir": path(&target.project.directory),
+        "compose_project": target.project.name,
+        "service": target.service,
+        "profiles": target.project.profiles,
+        "wait": target.project.wait,
+        "definition": target.definition,
+    })
 }
 
 fn custom_deploy(deploy: &CustomDeploy) -> Map<String, Value> {

@@ -6,17 +6,14 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use futures::future::BoxFuture;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Status;
-use kube::Client;
-use kube::api::{AttachParams, AttachedProcess};
-use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, ReadHalf, SimplexStream, WriteHalf};
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader};
 use tokio::time::timeout;
 
 use super::archive::Archive;
 use super::batch::{SyncError, SyncRun, classify_output, last_lines};
+use super::connect::{Connect, Connection, Ending};
 use super::script;
-use crate::cluster::exec::{ContainerRef, ExecError, attach, exit_code, take_status};
+use crate::cluster::exec::{ContainerRef, ExecError};
 use crate::project::MappedPath;
 
 const OPEN: Duration = Duration::from_secs(15);
@@ -33,18 +30,18 @@ const MAX_KEPT: usize = 16 * 1024;
 
 /// One exec connection with the receiver behind it. After an error of the connection it must be dropped.
 pub(super) struct Channel {
-    stdin: WriteHalf<SimplexStream>,
+    stdin: Box<dyn AsyncWrite + Send + Unpin>,
     output: Output,
     nonce: String,
     /// A tool that the container lacks.
     missing: Option<String>,
     /// Ends the connection when dropped.
-    _process: AttachedProcess,
+    _guard: Box<dyn Send>,
 }
 
 struct Output {
-    stdout: BufReader<ReadHalf<SimplexStream>>,
-    status: BoxFuture<'static, Option<Status>>,
+    stdout: BufReader<Box<dyn AsyncRead + Send + Unpin>>,
+    ending: Ending,
     marker: Vec<u8>,
 }
 
@@ -57,18 +54,13 @@ struct Answer {
 
 impl Channel {
     /// Starts the receiver and waits until it is ready.
-    pub async fn open(client: &Client, target: &ContainerRef) -> Result<Self, SyncError> {
+    pub async fn open(connect: &dyn Connect, target: &ContainerRef) -> Result<Self, SyncError> {
         let nonce = nonce();
         let argv = ["sh".to_owned(), "-c".to_owned(), script::receiver(&nonce)];
-        let params = AttachParams { stdin: true, stderr: false, ..AttachParams::default() };
-        let mut process = attach(client, target, &argv, params).await.map_err(from_exec)?;
-        let status = take_status(&mut process);
-        let (Some(stdin), Some(stdout)) = (process.stdin(), process.stdout()) else {
-            return Err(broken("it has no input or output"));
-        };
+        let Connection { stdin, stdout, ending, guard } = connect.connect(target, &argv).await.map_err(from_exec)?;
         let marker = format!("{nonce} ").into_bytes();
-        let output = Output { stdout: BufReader::with_capacity(64 * 1024, stdout), status, marker };
-        let mut channel = Self { stdin, output, nonce, missing: None, _process: process };
+        let output = Output { stdout: BufReader::with_capacity(64 * 1024, stdout), ending, marker };
+        let mut channel = Self { stdin, output, nonce, missing: None, _guard: guard };
         loop {
             let answer = match timeout(OPEN, channel.output.answer(|_| {})).await {
                 Ok(answer) => answer?,
@@ -226,13 +218,11 @@ impl Output {
 
     /// What the server said when the connection ended.
     async fn why_ended(&mut self, otherwise: String) -> SyncError {
-        let status = timeout(Duration::from_secs(2), &mut self.status).await.ok().flatten();
-        // The status can be taken once.
-        self.status = Box::pin(futures::future::ready(None));
-        if status.is_none() {
-            return half(otherwise);
-        }
-        match exit_code(status.as_ref(), &["sh".to_owned()]) {
+        let ending = timeout(Duration::from_secs(2), &mut self.ending).await.ok().flatten();
+        // It can be asked for once.
+        self.ending = Box::pin(futures::future::ready(None));
+        let Some(ending) = ending else { return half(otherwise) };
+        match ending {
             Ok(137 | 143) => SyncError::ContainerGone("the receiver in it was killed".to_owned()),
             Ok(code) => half(format!("the receiver in the container ended with exit status {code}")),
             Err(error) => from_exec(error),

@@ -6,9 +6,11 @@
 mod archive;
 mod batch;
 mod channel;
+mod connect;
 mod script;
 mod update;
 mod warm_channels;
 
 pub use batch::{SyncBatch, SyncError, SyncReport, SyncRun};
+pub use connect::{Connect, Connection, Ending};
 pub use warm_channels::WarmChannels;

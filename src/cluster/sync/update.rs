@@ -3,12 +3,12 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
-use kube::Client;
 use tokio_util::sync::CancellationToken;
 
 use super::archive::Archive;
 use super::batch::{SyncBatch, SyncError, SyncReport};
 use super::channel::Channel;
+use super::connect::Connect;
 use crate::cluster::exec::ContainerRef;
 use crate::logs::LogSink;
 use crate::project::MappedPath;
@@ -20,7 +20,7 @@ const MAX_NAMED: usize = 10;
 
 /// Brings a batch into a container, over `channel` if that holds one. Leaves a connection there that can be used again.
 pub(super) async fn apply(
-    client: &Client,
+    connect: &dyn Connect,
     target: &ContainerRef,
     channel: &mut Option<Channel>,
     batch: &SyncBatch,
@@ -29,7 +29,7 @@ pub(super) async fn apply(
 ) -> Result<SyncReport, SyncError> {
     let result = tokio::select! {
         () = cancel.cancelled() => Err(SyncError::Cancelled),
-        result = apply_all(client, target, channel, batch, log) => result,
+        result = apply_all(connect, target, channel, batch, log) => result,
     };
     let unusable =
         matches!(result, Err(SyncError::Cancelled | SyncError::Transport { .. } | SyncError::ContainerGone(_)));
@@ -40,7 +40,7 @@ pub(super) async fn apply(
 }
 
 async fn apply_all(
-    client: &Client,
+    connect: &dyn Connect,
     target: &ContainerRef,
     channel: &mut Option<Channel>,
     batch: &SyncBatch,
@@ -76,7 +76,7 @@ async fn apply_all(
         report.copied += archive.targets.len() + archive.folders.len();
         report.deleted += deletes.len() + archive.deletes.len();
         report.bytes += archive.length;
-        files = transfer(client, target, channel, &deletes, &archive, log).await?;
+        files = transfer(connect, target, channel, &deletes, &archive, log).await?;
         report.copied -= files.len();
         deletes.clear();
     }
@@ -87,7 +87,7 @@ async fn apply_all(
         }
         let channel = match channel {
             Some(channel) => channel,
-            None => channel.insert(Channel::open(client, target).await?),
+            None => channel.insert(Channel::open(connect, target).await?),
         };
         channel.run(run, |line| log.info(line)).await?;
     }
@@ -98,7 +98,7 @@ async fn apply_all(
 /// Sends the files, a second time over a new connection when the first one breaks: that changes nothing if they had
 /// arrived, and completes them if they had not.
 async fn transfer(
-    client: &Client,
+    connect: &dyn Connect,
     target: &ContainerRef,
     channel: &mut Option<Channel>,
     deletes: &[PathBuf],
@@ -111,7 +111,7 @@ async fn transfer(
         let was_open = channel.is_some();
         let open = match channel.take() {
             Some(open) => Ok(open),
-            None => Channel::open(client, target).await,
+            None => Channel::open(connect, target).await,
         };
         let result = match open {
             Ok(open) => channel.insert(open).transfer(deletes, archive, replace_folders).await,

@@ -4,10 +4,9 @@
 //! time whether it still answers, and takes the container's updates one after the other.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use kube::Client;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until};
@@ -15,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::batch::{SyncBatch, SyncError, SyncReport};
 use super::channel::Channel;
+use super::connect::Connect;
 use super::update::apply;
 use crate::cluster::exec::ContainerRef;
 use crate::logs::LogSink;
@@ -46,14 +46,14 @@ struct Keepers {
 
 /// Live updates, over connections that are opened before they are needed. Dropping it closes them.
 pub struct WarmChannels {
-    client: Client,
+    connect: Arc<dyn Connect>,
     keepers: Mutex<Keepers>,
 }
 
 impl WarmChannels {
     /// Without connections; every update opens one of its own until [`Self::keep`] is called.
-    pub fn new(client: Client) -> Self {
-        Self { client, keepers: Mutex::default() }
+    pub fn new(connect: impl Connect) -> Self {
+        Self { connect: Arc::new(connect), keepers: Mutex::default() }
     }
 
     /// Keeps a connection to each of these running containers, and closes those to all others.
@@ -75,7 +75,7 @@ impl WarmChannels {
             }
             let (jobs, receiver) = mpsc::channel(16);
             let cancel = CancellationToken::new();
-            keepers.tasks.spawn(keep_open(self.client.clone(), container.clone(), receiver, cancel.clone()));
+            keepers.tasks.spawn(keep_open(Arc::clone(&self.connect), container.clone(), receiver, cancel.clone()));
             keepers.by_container.insert(container.clone(), Keeper { jobs, cancel });
         }
     }
@@ -92,7 +92,7 @@ impl WarmChannels {
     ) -> Result<SyncReport, SyncError> {
         let jobs = self.lock().by_container.get(target).map(|keeper| keeper.jobs.clone());
         let Some(jobs) = jobs else {
-            return apply(&self.client, target, &mut None, &batch, log, cancel).await;
+            return apply(&*self.connect, target, &mut None, &batch, log, cancel).await;
         };
         let (reply, answer) = oneshot::channel();
         let job = Job { batch, log: log.clone(), cancel: cancel.clone(), reply };
@@ -115,14 +115,19 @@ impl Drop for WarmChannels {
     }
 }
 
-async fn keep_open(client: Client, target: ContainerRef, mut jobs: mpsc::Receiver<Job>, cancel: CancellationToken) {
+async fn keep_open(
+    connect: Arc<dyn Connect>,
+    target: ContainerRef,
+    mut jobs: mpsc::Receiver<Job>,
+    cancel: CancellationToken,
+) {
     let mut channel: Option<Channel> = None;
     let mut pause = REOPEN_FIRST;
     let mut reopen = Instant::now();
     let work = async {
         loop {
             if channel.is_none() && reopen <= Instant::now() {
-                match Channel::open(&client, &target).await {
+                match Channel::open(&*connect, &target).await {
                     Ok(open) => {
                         channel = Some(open);
                         pause = REOPEN_FIRST;
@@ -138,7 +143,7 @@ async fn keep_open(client: Client, target: ContainerRef, mut jobs: mpsc::Receive
             tokio::select! {
                 job = jobs.recv() => {
                     let Some(Job { batch, log, cancel, reply }) = job else { return };
-                    let result = apply(&client, &target, &mut channel, &batch, &log, &cancel).await;
+                    let result = apply(&*connect, &target, &mut channel, &batch, &log, &cancel).await;
                     // The caller may have gone away; the update has been made all the same.
                     let _ = reply.send(result);
                 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use indexmap::IndexMap;
 
 use super::api_runtime::api_runtime;
+use super::compose::{compose_names, compose_services};
 use super::custom_deploys::{custom_deploy, custom_groups};
 use super::dependencies::check_dependencies;
 use super::filters::{local_watched, single_file};
@@ -57,6 +58,7 @@ pub fn assemble(declarations: Declarations, options: &AssembleOptions, namer: Op
         workload_registrations,
         custom_deploys,
         kubernetes_resources,
+        compose_projects,
         local_resources,
         api_objects,
         default_trigger_mode,
@@ -64,7 +66,7 @@ pub fn assemble(declarations: Declarations, options: &AssembleOptions, namer: Op
         settings,
         team_call: _,
         telemetry_call: _,
-        default_registry_call: _,
+        default_registry_call,
         suppressed_unused_images,
         selection,
         config_files,
@@ -80,8 +82,9 @@ pub fn assemble(declarations: Declarations, options: &AssembleOptions, namer: Op
     let (groups, rest) = group_objects(&objects, customs, namer, &mut problems);
 
     let locals = unique_locals(local_resources, &mut problems);
-    let other_names =
-        locals.iter().map(|local| (local.name.clone(), ("a local resource", local.call.span.clone()))).collect();
+    let local_names = locals.iter().map(|local| (local.name.clone(), ("a local resource", local.call.span.clone())));
+    let compose_names = compose_names(&compose_projects).map(|(name, span)| (name, ("a Compose service", span)));
+    let other_names = local_names.chain(compose_names).collect();
     let mut refinement = Refinement::new(&objects, groups, rest, other_names);
     for call in kubernetes_resources {
         refinement.apply(call, &mut problems);
@@ -96,9 +99,24 @@ pub fn assemble(declarations: Declarations, options: &AssembleOptions, namer: Op
             resources.insert(resource.name.clone(), resource);
         }
     }
+    if let (Some(project), Some(call)) = (compose_projects.first(), default_registry_call) {
+        problems.push(
+            Diagnostic::error("`default_registry` does not work beside Compose services: they use the local engine")
+                .at(call)
+                .related(project.call.span.clone(), "the services are declared here"),
+        );
+    }
+    let compose = compose_services(compose_projects, &images, default_mode, &mut problems);
+    for resource in compose.resources {
+        if let Some(existing) = resources.get(&resource.name) {
+            problems.push(name_taken(resource.name.as_str(), kind_of(existing), &resource.origin, &existing.origin));
+            continue;
+        }
+        resources.insert(resource.name.clone(), resource);
+    }
     for local in locals {
         if let Some(existing) = resources.get(local.name.as_str()) {
-            problems.push(name_taken(&local.name, "a Kubernetes resource", &local.call.span, &existing.origin));
+            problems.push(name_taken(&local.name, kind_of(existing), &local.call.span, &existing.origin));
             continue;
         }
         let resource = local_resource(local, default_mode, &mut problems);
@@ -115,19 +133,21 @@ pub fn assemble(declarations: Declarations, options: &AssembleOptions, namer: Op
     }
     check_names(&resources, &mut problems);
 
-    let used: Vec<ImageName> = used_images(&resources, |target| &target.images);
+    let used: Vec<ImageName> = used_images(&resources, Target::images);
+    let has_services = resources.values().any(|resource| matches!(resource.target, Target::Compose(_)));
     let deployables = Deployables {
         has_resources: !resources.is_empty(),
-        has_objects: !objects.is_empty(),
-        has_workloads: objects.iter().any(|object| object.is_workload),
+        has_objects: !objects.is_empty() || has_services,
+        has_workloads: objects.iter().any(|object| object.is_workload) || has_services,
         references: objects.iter().flat_map(|object| object.references.iter().map(String::as_str)).collect(),
     };
     // Behind an error an image may only look unused.
     if !problems.iter().any(Diagnostic::is_error) {
         problems.extend(unused_image_warning(&images, &used, &suppressed_unused_images, &deployables));
     }
-    let deployed = used_images(&resources, |target| &target.deployed_images);
-    check_live_updates(&deployed, &images, &mut problems);
+    let on_cluster = used_images(&resources, Target::cluster_images);
+    let deployed = used_images(&resources, Target::deployed_images);
+    check_live_updates(&deployed, &on_cluster, &images, &mut problems);
     if let Some(call) = first_objects_call
         && options.subcommand != "config"
     {
@@ -157,7 +177,11 @@ pub fn assemble(declarations: Declarations, options: &AssembleOptions, namer: Op
         name: project_name(&root),
         root,
         entry_file,
-        images: images.into_shared(|name| used.contains(name)),
+        images: images
+            .into_shared(|name| used.contains(name))
+            .into_iter()
+            .chain(compose.images.into_iter().map(|(name, image)| (name, Arc::new(image))))
+            .collect(),
         resources: resources.into_iter().map(|(name, resource)| (name, Arc::new(resource))).collect(),
         api,
         api_objects: api_objects.into_iter().map(Arc::new).collect(),
@@ -195,6 +219,15 @@ pub(super) fn name_taken(name: &str, what: &str, call: &Span, existing: &Span) -
     Diagnostic::error(format!("the name `{name}` is taken: there is already {what} of this name"))
         .at(call.clone())
         .related(existing.clone(), "declared here")
+}
+
+/// What a resource is, for messages.
+fn kind_of(resource: &Resource) -> &'static str {
+    match resource.target {
+        Target::Kubernetes(_) => "a Kubernetes resource",
+        Target::Local(_) => "a local resource",
+        Target::Compose(_) => "a Compose service",
+    }
 }
 
 fn kubernetes_resource(
@@ -269,12 +302,11 @@ fn local_resource(
 
 fn used_images<'r>(
     resources: &'r IndexMap<ResourceName, Resource>,
-    field: impl Fn(&'r KubernetesTarget) -> &'r Vec<ImageName>,
+    field: impl Fn(&'r Target) -> &'r [ImageName],
 ) -> Vec<ImageName> {
     let mut used: Vec<ImageName> = Vec::new();
     for resource in resources.values() {
-        let Target::Kubernetes(target) = &resource.target else { continue };
-        for name in field(target) {
+        for name in field(&resource.target) {
             if !used.contains(name) {
                 used.push(name.clone());
             }

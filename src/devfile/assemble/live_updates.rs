@@ -6,15 +6,16 @@ use super::images::Images;
 use crate::diagnostic::{Diagnostic, Span};
 use crate::project::{Image, ImageName};
 
-/// Checks the steps of the images that are deployed to Kubernetes.
+/// Checks the steps of the images that are deployed; those `on_cluster` can do less.
 pub(super) fn check_live_updates<'n>(
     deployed: impl IntoIterator<Item = &'n ImageName>,
+    on_cluster: &[ImageName],
     images: &Images,
     problems: &mut Vec<Diagnostic>,
 ) {
     for image in deployed.into_iter().filter_map(|name| images.get(name)) {
         let Some(live_update) = &image.live_update else { continue };
-        if let Some(step) = &live_update.restart_container {
+        if let Some(step) = live_update.restart_container.as_ref().filter(|_| on_cluster.contains(&image.name)) {
             problems.push(
                 Diagnostic::error(format!(
                     "`restart_container()` does not work on Kubernetes, where image `{}` is deployed",

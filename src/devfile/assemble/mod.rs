@@ -6,6 +6,7 @@
 mod api_runtime;
 mod assemble;
 mod custom_deploys;
+mod compose;
 mod dependencies;
 mod filters;
 mod grouping;

@@ -6,15 +6,18 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::{AssembleOptions, Assembled, assemble};
+use crate::compose::{ComposeService, parse_config};
 use crate::devfile::KubeInfo;
 use crate::devfile::declarations::{
-    CallSite, CustomBuildDeclaration, Declarations, DockerBuildDeclaration, ImageBuildDeclaration, ImageDeclaration,
-    KubernetesResourceCall, LocalResourceDeclaration, ObjectDeclaration, ObjectFragment, ObjectMatcher, WatchedPath,
-    WorkloadRegistration,
+    CallSite, ComposeDeclaration, ComposeServiceDeclaration, CustomBuildDeclaration, Declarations,
+    DockerBuildDeclaration, ImageBuildDeclaration, ImageDeclaration, KubernetesResourceCall, LocalResourceDeclaration,
+    ObjectDeclaration, ObjectFragment, ObjectMatcher, WatchedPath, WorkloadRegistration,
 };
 use crate::diagnostic::{Diagnostic, Position, Span, Spanned};
 use crate::k8s::{ImageLocator, parse_objects};
-use crate::project::{CommandLine, Dockerfile, ImageReference, PodReadiness, Project, Push, ResourceName, Target};
+use crate::project::{
+    CommandLine, ComposeProject, Dockerfile, ImageReference, PodReadiness, Project, Push, ResourceName, Target,
+};
 
 /// Records calls as the builtins do; the n-th call stands on line n.
 pub(super) struct Devfile {
@@ -156,6 +159,42 @@ impl Devfile {
         self.declarations.local_resources.last_mut().expect("just pushed")
     }
 
+    /// A Compose project of what its `config` prints.
+    pub(super) fn compose(&mut self, name: &str, config: &str) -> &mut Vec<ComposeServiceDeclaration> {
+        let call = self.call();
+        let (config, services) = parse_config(config, &[]).expect("a project");
+        let project = ComposeProject {
+            name: name.to_owned(),
+            directory: "/p".into(),
+            command: vec!["docker-compose".to_owned()],
+            version: (2, 24, 6),
+            profiles: Vec::new(),
+            wait: false,
+            config,
+        };
+        let service = |service: ComposeService| ComposeServiceDeclaration {
+            call: call.clone(),
+            name: service.name.clone(),
+            build_paths: service.build.iter().map(|build| folder(&build.context)).collect(),
+            service,
+            image: None,
+            trigger_mode: None,
+            resource_deps: Vec::new(),
+            infer_links: None,
+            links: Vec::new(),
+            labels: BTreeSet::new(),
+            auto_init: None,
+        };
+        self.declarations.compose_projects.push(ComposeDeclaration {
+            call: call.clone(),
+            project: Arc::new(project),
+            sources: Vec::new(),
+            env_file: None,
+            services: services.into_iter().map(service).collect(),
+        });
+        &mut self.declarations.compose_projects.last_mut().expect("just pushed").services
+    }
+
     pub(super) fn kind(&mut self, kind: &str, locator: Option<&str>, pod_readiness: Option<PodReadiness>) {
         let call = self.call();
         self.declarations.workload_registrations.push(WorkloadRegistration {
@@ -198,6 +237,17 @@ fn describe_project(project: &Project) -> Vec<String> {
             if !target.images.is_empty() {
                 let images: Vec<&str> = target.images.iter().map(crate::project::ImageName::as_str).collect();
                 let _ = write!(line, " | images {}", images.join(", "));
+            }
+        }
+        if let Target::Compose(target) = &resource.target {
+            let _ = write!(line, ": {}/{}", target.project.name, target.service);
+            if !target.images.is_empty() {
+                let images: Vec<&str> = target.images.iter().map(crate::project::ImageName::as_str).collect();
+                let _ = write!(line, " | images {}", images.join(", "));
+            }
+            let links: Vec<&str> = resource.links.iter().map(|link| link.url.as_str()).collect();
+            if !links.is_empty() {
+                let _ = write!(line, " | links {}", links.join(", "));
             }
         }
         if !resource.resource_deps.is_empty() {

@@ -4,11 +4,13 @@
 #![expect(clippy::unnecessary_wraps, reason = "every builtin has the type `Body`, also one that cannot fail")]
 
 pub(crate) mod api;
+mod compose_config;
 pub(crate) mod config;
 mod config_flags;
 mod custom_build;
 mod decode;
 mod docker_build;
+mod docker_compose;
 mod encode;
 mod features;
 mod files;
@@ -58,6 +60,7 @@ pub(crate) fn functions() -> impl Iterator<Item = Definition> {
         k8s_resource::DEFINITIONS,
         k8s_context::DEFINITIONS,
         workload_function::DEFINITIONS,
+        docker_compose::DEFINITIONS,
         kustomize::DEFINITIONS,
         helm::DEFINITIONS,
         local_resource::DEFINITIONS,

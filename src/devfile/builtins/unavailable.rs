@@ -20,4 +20,4 @@ macro_rules! unavailable {
     };
 }
 
-unavailable!["dc_resource", "docker_compose",];
+unavailable![];

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::compose_declaration::ComposeDeclaration;
 use super::custom_deploy_declaration::CustomDeployDeclaration;
 use super::image_declaration::ImageDeclaration;
 use super::kubernetes_declaration::{KubernetesResourceCall, ObjectDeclaration, WorkloadRegistration};
@@ -49,6 +50,8 @@ pub struct Declarations {
     pub custom_deploys: Vec<CustomDeployDeclaration>,
     /// `k8s_resource`.
     pub kubernetes_resources: Vec<KubernetesResourceCall>,
+    /// `docker_compose`, refined by `dc_resource`.
+    pub compose_projects: Vec<ComposeDeclaration>,
     /// `local_resource`.
     pub local_resources: Vec<LocalResourceDeclaration>,
     /// `v1alpha1.*`.
@@ -88,6 +91,7 @@ impl Declarations {
             workload_registrations: Vec::new(),
             custom_deploys: Vec::new(),
             kubernetes_resources: Vec::new(),
+            compose_projects: Vec::new(),
             local_resources: Vec::new(),
             api_objects: Vec::new(),
             default_trigger_mode: None,

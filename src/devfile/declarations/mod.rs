@@ -6,6 +6,7 @@
 
 mod call_site;
 mod custom_deploy_declaration;
+mod compose_declaration;
 mod declarations;
 mod image_declaration;
 mod kubernetes_declaration;
@@ -14,6 +15,7 @@ mod object_matcher;
 mod watched_path;
 
 pub use call_site::CallSite;
+pub use compose_declaration::{ComposeDeclaration, ComposeServiceDeclaration, ComposeSource};
 pub use custom_deploy_declaration::CustomDeployDeclaration;
 pub use declarations::{Declarations, SelectedResource, Selection};
 pub use image_declaration::{CustomBuildDeclaration, DockerBuildDeclaration, ImageBuildDeclaration, ImageDeclaration};

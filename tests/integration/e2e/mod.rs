@@ -3,6 +3,7 @@
 mod apply;
 mod custom_deploy;
 mod charts;
+mod compose;
 mod docker;
 mod edits;
 mod endings;

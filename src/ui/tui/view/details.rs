@@ -74,6 +74,7 @@ fn of_resource(resource: &ResourceSnapshot, snapshot: &Snapshot, clock: Clock, s
     let kind = match resource.kind {
         ResourceKind::Kubernetes => "Kubernetes objects",
         ResourceKind::Local => "local command",
+        ResourceKind::Compose => "Compose service",
     };
     let mode = match resource.trigger_mode {
         TriggerMode::Auto => "updates on changes",

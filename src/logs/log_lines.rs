@@ -11,7 +11,7 @@ const CHUNK: usize = 4096;
 
 /// A line, or a piece of a very long one.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct TimedLine {
+pub(crate) struct TimedLine {
     /// Nanoseconds since 1970.
     pub time: i64,
     pub text: Vec<u8>,
@@ -19,7 +19,7 @@ pub(super) struct TimedLine {
 
 /// Cuts a stream with timestamps into lines; a piece without an end is kept for what comes next.
 #[derive(Debug, Default)]
-pub(super) struct LineSplitter {
+pub(crate) struct LineSplitter {
     partial: Vec<u8>,
     /// Set within a line that is passed on in pieces.
     piece_of: Option<i64>,

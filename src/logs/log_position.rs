@@ -18,7 +18,7 @@ const REMEMBERED_LINES: usize = 50_000;
 
 /// How far the log of a container has been read.
 #[derive(Debug, Default)]
-pub(super) struct LogPosition {
+pub(crate) struct LogPosition {
     /// Nothing from before is wanted.
     since: Option<i64>,
     recent: VecDeque<(i64, u64)>,

@@ -1,0 +1,99 @@
+//! Services of Compose projects.
+
+use super::*;
+
+#[test]
+fn services_start_in_their_order_and_count_by_their_containers() {
+    let services =
+        vec![after(service("web", "a", &["web"]), &["db"]), service("db", "a", &[]), service("job", "a", &[])];
+    let mut script = Script::up(&[image("web", false)], services);
+    assert_eq!(script.asked(), ["load", "deploy db", "deploy job"]);
+    script.started("db", &["c1"]);
+    assert_eq!(script.row("db").runtime, RuntimeStatus::Pending);
+    script.pod(container("db", "c1", PodPhase::Running));
+    assert_eq!((script.row("db").runtime, script.asked()), (RuntimeStatus::Ok, vec!["build web".to_owned()]));
+    script.started("job", &["c2"]);
+    script.pod(container("job", "c2", PodPhase::Succeeded));
+    assert_eq!(script.row("job").runtime, RuntimeStatus::Ok);
+    script.pod(container("job", "c2", PodPhase::Failed));
+    let row = script.row("job");
+    assert_eq!((row.runtime, row.runtime_message.as_str()), (RuntimeStatus::Error, "Error: exit status 1"));
+}
+
+#[test]
+fn a_container_that_was_replaced_does_not_count() {
+    let mut script = Script::up(&[], vec![service("db", "a", &[])]);
+    script.pod(container("db", "old", PodPhase::Running));
+    script.started("db", &["new"]);
+    script.pod(container("db", "new", PodPhase::Running));
+    script.pod(container("db", "old", PodPhase::Failed));
+    let row = script.row("db");
+    assert_eq!((row.runtime, row.pods), (RuntimeStatus::Ok, 1));
+    // Somebody else has made all of them anew.
+    script.send(Event::PodDeleted(uid("new")));
+    script.pod(container("db", "newer", PodPhase::Running));
+    script.send(Event::PodDeleted(uid("old")));
+    assert_eq!(script.row("db").runtime, RuntimeStatus::Ok);
+}
+
+#[test]
+fn an_edit_goes_into_the_container_of_a_service_and_into_its_successor() {
+    let mut script = Script::up(&[image("web", true)], vec![service("web", "a", &["web"])]);
+    script.built("web", "1");
+    script.started("web", &["c1"]);
+    script.pod(container("web", "c1", PodPhase::Running));
+    script.asked();
+    script.changed(&["/p/web/src/a.py"]);
+    assert_eq!(script.asked(), ["sync c1/c1 /app/a.py"]);
+    script.finish("sync c1/c1 /app/a.py", WorkResult::ComposeLive(Ok(())));
+    assert_eq!(script.row("web").update, UpdateStatus::Ok);
+    script.send(Event::PodDeleted(uid("c1")));
+    script.pod(container("web", "c2", PodPhase::Running));
+    assert_eq!(script.asked(), ["sync c2/c2 /app/a.py"]);
+    assert_eq!(script.row("web").runtime, RuntimeStatus::Pending);
+    script.finish("sync c2/c2 /app/a.py", WorkResult::ComposeLive(Ok(())));
+    assert_eq!(script.row("web").runtime, RuntimeStatus::Ok);
+}
+
+#[test]
+fn only_a_service_whose_own_definition_changed_is_started_again() {
+    let mut script = Script::up(&[], vec![service("web", "a", &[]), service("db", "a", &[]), service("old", "a", &[])]);
+    for (name, id) in [("web", "c1"), ("db", "c2"), ("old", "c3")] {
+        script.started(name, &[id]);
+        script.pod(container(name, id, PodPhase::Running));
+    }
+    script.asked();
+    script.changed(&["/p/Devfile"]);
+    script.load(&project(&[], vec![service("web", "b", &[]), service("db", "a", &[])]));
+    assert_eq!(script.asked(), ["load", "remove old", "deploy web"]);
+}
+
+#[test]
+fn disabling_a_service_removes_its_containers_and_a_lost_engine_makes_it_wait() {
+    let mut script = Script::up(&[], vec![service("db", "a", &[])]);
+    script.started("db", &["c1"]);
+    script.pod(container("db", "c1", PodPhase::Running));
+    script.asked();
+    script.send(Event::Command(Command::Disable(Selection::All)));
+    assert_eq!(script.asked(), ["remove db"]);
+    script.finish("remove db", WorkResult::Housekeeping(Ok(())));
+    script.send(Event::DockerChanged(Connection::Lost("gone".into())));
+    script.send(Event::Command(Command::Enable(Selection::All)));
+    assert_eq!((script.asked(), script.hold("db")), (vec![], Some(Hold::WaitingForDocker)));
+    script.send(Event::DockerChanged(Connection::Ok));
+    assert_eq!(script.asked(), ["deploy db"]);
+}
+
+#[test]
+fn ci_judges_services_by_their_containers() {
+    let verdict = |phase| {
+        let project = project(&[], vec![service("db", "a", &[])]);
+        let mut script = Script::new(Mode::Ci { timeout: None }, &project);
+        script.started("db", &["c1"]);
+        script.pod(container("db", "c1", phase));
+        script.engine.snapshot().verdict
+    };
+    assert_eq!(verdict(PodPhase::Running), Some(Verdict::Success));
+    assert_eq!(verdict(PodPhase::Succeeded), Some(Verdict::Success));
+    assert!(matches!(verdict(PodPhase::Failed), Some(Verdict::Failure { .. })));
+}
