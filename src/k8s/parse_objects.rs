@@ -53,12 +53,11 @@ struct Reader<'a> {
 impl Reader<'_> {
     fn object(&mut self, value: Value, element: &Element) {
         if let Some(items) = list_items(&value) {
-            let items = items.clone();
-            for (index, item) in items.into_iter().enumerate() {
+            for (index, item) in items.iter().enumerate() {
                 let pointer = format!("{}/items/{index}", element.pointer);
                 let span = self.place(element, &format!("/items/{index}"));
                 let element = Element { document: element.document, pointer, span };
-                self.object(with_item_type(item, &value), &element);
+                self.object(with_item_type(item.clone(), &value), &element);
             }
             return;
         }
@@ -90,9 +89,13 @@ impl Reader<'_> {
 }
 
 /// The elements of a `List`, `DeploymentList` and so on.
-fn list_items(value: &Value) -> Option<&Vec<Value>> {
+fn list_items(value: &Value) -> Option<&[Value]> {
     let kind = value.get("kind")?.as_str()?;
-    value.get("items").filter(|_| kind.ends_with("List"))?.as_array()
+    match value.get("items") {
+        Some(Value::Array(items)) if kind.ends_with("List") => Some(items),
+        Some(Value::Null) | None if kind == "List" => Some(&[]),
+        _ => None,
+    }
 }
 
 /// Elements of typed lists need not repeat their type.
@@ -146,7 +149,9 @@ fn identify(value: &Value) -> Result<ObjectId, Problem> {
     let name = text_field(metadata.get("name"), "metadata.name", "/metadata/name")?;
     let namespace = match metadata.get("namespace") {
         None | Some(Value::Null) => None,
-        given => Some(text_field(given, "metadata.namespace", "/metadata/namespace")?).filter(|name| !name.is_empty()),
+        // What a chart without a value for it leaves.
+        Some(Value::String(text)) if text.is_empty() => None,
+        given => Some(text_field(given, "metadata.namespace", "/metadata/namespace")?),
     };
     for (field, pointer) in [("labels", "/metadata/labels"), ("annotations", "/metadata/annotations")] {
         if let Some((key, value)) = metadata
@@ -217,6 +222,16 @@ mod tests {
             "# c\n---\napiVersion: v1\nkind: List\nitems:\n- apiVersion: v1\n  kind: Service\n  metadata:\n    name: a\n\
              - apiVersion: apps/v1\n  kind: DeploymentList\n  items:\n  - metadata: {name: b, namespace: ns}\n---\n",
             &["6: service/a", "13: deployment/b in namespace ns"],
+        );
+        check("apiVersion: v1\nkind: List\nitems:\n---\napiVersion: v1\nkind: List\n", &[]);
+    }
+
+    #[test]
+    fn an_empty_namespace_is_none() {
+        check(
+            "apiVersion: v1\nkind: Service\nmetadata: {name: a, namespace: ''}\n---\n\
+             apiVersion: v1\nkind: Service\nmetadata:\n  name: b\n  namespace:\n",
+            &["1: service/a", "5: service/b"],
         );
     }
 

@@ -137,7 +137,7 @@ impl User {
     }
 
     fn checkout(&self, port: u16, suffix: &str) -> PathBuf {
-        self.home.path().join(format!("devloop/extensions/127.0.0.1_{port}/team/extensions{suffix}"))
+        self.home.path().join(format!("devloop/tilt_modules/127.0.0.1_{port}/team/extensions{suffix}"))
     }
 }
 

@@ -86,7 +86,7 @@ fn place(session: &Session, repository: &Repository) -> Outcome<PathBuf> {
             repository.url, repository.name
         ))
     })?;
-    let mut path = data.join("devloop/extensions").join(url.host_str().unwrap_or("unknown").replace('/', "_"));
+    let mut path = data.join("devloop/tilt_modules").join(url.host_str().unwrap_or("unknown").replace('/', "_"));
     if let Some(port) = url.port() {
         path.as_mut_os_string().push(format!("_{port}"));
     }
