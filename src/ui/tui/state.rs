@@ -159,7 +159,7 @@ impl ViewState {
                 self.choice = (self.choice + 1).min(self.links(snapshot).len().saturating_sub(1));
                 None
             }
-            (Mode::Open, Action::SelectPrevious) => {
+            (Mode::Open | Mode::Buttons, Action::SelectPrevious) => {
                 self.choice = self.choice.saturating_sub(1);
                 None
             }
@@ -169,10 +169,6 @@ impl ViewState {
             }
             (Mode::Buttons, Action::SelectNext) => {
                 self.choice = (self.choice + 1).min(self.buttons(snapshot).len().saturating_sub(1));
-                None
-            }
-            (Mode::Buttons, Action::SelectPrevious) => {
-                self.choice = self.choice.saturating_sub(1);
                 None
             }
             (Mode::Buttons, Action::Accept) => self.choose_button(snapshot, clock),
