@@ -37,8 +37,13 @@ impl Engine {
         let Some(project) = &self.state.project else { return false };
         let Some(state) = self.state.resources.get(&resource.name) else { return false };
         let target = &resource.target;
+        // A live update that restarts its container ends what runs in it: that is no failure.
+        let restarts = |image: &Arc<Image>| image.live_update.as_ref().is_some_and(|it| it.restart_container.is_some());
+        let is_restarting = state.live.values().any(|container| container.in_flight.is_some())
+            && live_images(project, target).any(restarts);
+        let has_failed = state.runtime.status == RuntimeStatus::Error && !is_restarting;
         // The pods of a failed or never finished deploy are not those that the user wants to see updated.
-        if state.deployed.is_none() || !state.last_full_ok || state.runtime.status == RuntimeStatus::Error {
+        if state.deployed.is_none() || !state.last_full_ok || has_failed {
             return false;
         }
         // What the deploy itself depends on has to be deployed.
@@ -87,11 +92,12 @@ impl Engine {
         }
         let mut all_synced = !candidates.is_empty();
         let mut live_containers = 0;
+        let mut terminated = 0;
         for candidate in &candidates {
             match self.plan_container(resource, candidate, up_to) {
                 Step::UpToDate => live_containers += 1,
                 Step::Busy => all_synced = false,
-                Step::Terminated => {}
+                Step::Terminated => terminated += 1,
                 Step::Rebuild(_) if !live_now || !self.has_pending_files(resource) => {}
                 Step::Rebuild(reason) => {
                     if resource.trigger_mode == TriggerMode::Auto || self.is_released(name) {
@@ -106,7 +112,9 @@ impl Engine {
                 }
             }
         }
+        // One that is being restarted by a live update is busy, not terminated.
         let only_terminated = !candidates.is_empty()
+            && terminated + live_containers == candidates.len()
             && candidates.iter().all(|candidate| is_terminated(&candidate.pod, &candidate.container));
         if only_terminated && self.has_pending_files(resource) && resource.trigger_mode == TriggerMode::Auto {
             if let Some(state) = self.state.resources.get_mut(name) {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
-use super::containers::list;
+use super::containers::{list, pod};
 use super::edges::{Edges, SharedEdges, engine_failure};
 use super::effects::housekeeping;
 use super::event_loop::EventSender;
@@ -186,15 +186,26 @@ fn engine_only(result: Result<(), WorkError>) -> Result<(), WorkError> {
     })
 }
 
-/// The last step of a live update with `restart_container()`.
-pub(super) async fn restart_container(edges: &Edges, container: &ContainerRef, log: &LogSink) -> Result<(), LiveError> {
+/// The last step of a live update with `restart_container()`. What became of the container is told before this ends: until
+/// the engine's own event comes it would count as one that has ended by itself.
+pub(super) async fn restart_container(
+    edges: &Edges,
+    container: &ContainerRef,
+    log: &LogSink,
+    events: &EventSender,
+) -> Result<(), LiveError> {
     log.info(format!("Restarting container {}", container.pod));
     let interrupted = |error: WorkError| match error {
         WorkError::Failed(message) | WorkError::Lost(message) => LiveError::Interrupted(message),
         WorkError::Cancelled => LiveError::Cancelled,
     };
     let engine = edges.docker().await.map_err(interrupted)?;
-    engine.restart_container(&container.id).await.map_err(|error| interrupted(engine_failure(error)))
+    engine.restart_container(&container.id).await.map_err(|error| interrupted(engine_failure(error)))?;
+    if let Ok(Some(now)) = engine.service_container(&container.id).await {
+        // The session may be over.
+        let _ = events.send(Event::PodChanged(Box::new(pod(now))));
+    }
+    Ok(())
 }
 
 /// Runs the compose command over the project as it was understood, with some images exchanged.

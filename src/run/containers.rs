@@ -172,7 +172,7 @@ pub(super) async fn list(engine: &docker::Engine, project: &str) -> Result<Vec<P
 }
 
 /// A container of a service as a pod.
-fn pod(container: ServiceContainer) -> Pod {
+pub(super) fn pod(container: ServiceContainer) -> Pod {
     let ServiceContainer { exit_code, started, finished, .. } = container;
     let waiting =
         |reason: &str| ContainerState::Waiting { reason: reason.to_owned(), message: container.error.clone() };

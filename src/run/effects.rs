@@ -50,7 +50,7 @@ impl EventLoop {
                     ContainerPlace::Cluster => self.pods.channels(),
                     ContainerPlace::Engine => Some(self.containers.channels()),
                 };
-                self.spawn(work, |cancel| live::update(edges, channels, request, cancel));
+                self.spawn(work, |cancel| live::update(edges, channels, request, events, cancel));
             }
             Effect::DeleteObjects { work, project, resource, declared_elsewhere } => {
                 self.spawn(work, |cancel| deploy::delete(edges, project, resource, declared_elsewhere, cancel));

@@ -7,6 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::compose;
 use super::edges::SharedEdges;
+use super::event_loop::EventSender;
 use crate::cluster::{ContainerRef, SyncBatch, SyncError, SyncRun, WarmChannels};
 use crate::engine::{ContainerKey, ContainerPlace, LiveError, WorkResult};
 use crate::logs::LogSink;
@@ -29,11 +30,12 @@ pub(super) async fn update(
     edges: SharedEdges,
     channels: Option<Arc<WarmChannels>>,
     request: Request,
+    events: EventSender,
     cancel: CancellationToken,
 ) -> WorkResult {
     let place = request.place;
     let result = match channels {
-        Some(channels) => update_container(&edges, &channels, request, &cancel).await,
+        Some(channels) => update_container(&edges, &channels, request, &events, &cancel).await,
         None => Err(LiveError::Interrupted("the cluster is not connected".to_owned())),
     };
     match place {
@@ -46,6 +48,7 @@ async fn update_container(
     edges: &SharedEdges,
     channels: &WarmChannels,
     request: Request,
+    events: &EventSender,
     cancel: &CancellationToken,
 ) -> Result<(), LiveError> {
     let log = edges.build_log(&request.resource);
@@ -64,7 +67,7 @@ async fn update_container(
     match channels.update(&target, batch, &log, cancel).await {
         Ok(report) => {
             if request.restart && request.place == ContainerPlace::Engine {
-                compose::restart_container(edges, &target, &log).await?;
+                compose::restart_container(edges, &target, &log, events).await?;
             }
             let how = if report.warm { "" } else { ", over a new connection" };
             log.info(format!(

@@ -5,6 +5,16 @@ set -eu
 
 sql() { psql --no-psqlrc --quiet --set ON_ERROR_STOP=1 "$@"; }
 
+# The database is ready before the rules of its Service lead to it on every node: a moment of patience.
+attempts=0
+until sql -c 'SELECT 1' >/dev/null 2>&1; do
+    attempts=$((attempts + 1))
+    if [ $attempts -ge 60 ]; then
+        sql -c 'SELECT 1'    # says why, and ends the script
+    fi
+    sleep 0.5
+done
+
 PGOPTIONS='-c client_min_messages=warning' sql -c \
     'CREATE TABLE IF NOT EXISTS public.schema_migrations (version text PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT now())'
 

@@ -23,18 +23,22 @@ const MAX_ELEMENTS: u64 = 1 << 26;
 /// How many bits a product may have.
 const MAX_BITS: u64 = 1 << 20;
 
-/// What stands for the operators `*` and `%` in a file.
+/// How far an int may be shifted: the crate's own limit.
+const MAX_SHIFT: u32 = 100_000;
+
+/// What stands for the operators `*`, `<<` and `%` in a file.
 const MULTIPLY: &str = "__multiply__";
+const LEFT_SHIFT: &str = "__left_shift__";
 const PERCENT: &str = "__percent__";
 
 /// The names that no configuration should see.
 pub(super) fn is_hidden(name: &str) -> bool {
-    matches!(name, MULTIPLY | PERCENT)
+    matches!(name, MULTIPLY | LEFT_SHIFT | PERCENT)
 }
 
 /// Puts calls of this module's functions in the places of operators.
 pub(super) fn replace_operators(ast: &mut AstModule) {
-    let replacements = [("*", MULTIPLY), ("%", PERCENT)];
+    let replacements = [("*", MULTIPLY), ("<<", LEFT_SHIFT), ("%", PERCENT)];
     let replacements: HashMap<String, String> =
         replacements.into_iter().map(|(operator, name)| (operator.to_owned(), name.to_owned())).collect();
     ast.replace_binary_operators(&replacements);
@@ -92,6 +96,19 @@ pub(super) fn register(builder: &mut GlobalsBuilder) {
             check_product(left, right)?;
         }
         left.mul(right, heap)
+    }
+
+    /// The crate's own loses the sign of `1 << 31`.
+    fn __left_shift__<'v>(
+        #[starlark(require = pos)] left: Value<'v>,
+        #[starlark(require = pos)] right: Value<'v>,
+        heap: Heap<'v>,
+    ) -> starlark::Result<Value<'v>> {
+        let bits = right.unpack_i32().and_then(|bits| u32::try_from(bits).ok()).filter(|bits| *bits <= MAX_SHIFT);
+        match (BigInt::unpack_value(left), bits) {
+            (Ok(Some(number)), Some(bits)) => Ok(heap.alloc(number << bits)),
+            _ => left.left_shift(right, heap),
+        }
     }
 
     fn __percent__<'v>(

@@ -56,6 +56,28 @@ fn an_edit_goes_into_the_container_of_a_service_and_into_its_successor() {
 }
 
 #[test]
+fn an_edit_while_a_live_update_restarts_its_container_waits_for_it() {
+    let restarting = |image: Arc<Image>| {
+        let mut image = Image::clone(&image);
+        image.live_update.as_mut().expect("one").restart_container = Some(span());
+        Arc::new(image)
+    };
+    let mut script = Script::up(&[restarting(image("web", true))], vec![service("web", "a", &["web"])]);
+    script.built("web", "1");
+    script.started("web", &["c1"]);
+    script.pod(container("web", "c1", PodPhase::Running));
+    script.changed(&["/p/web/src/a.py"]);
+    script.asked();
+    // It has been killed and does not run yet.
+    script.pod(container("web", "c1", PodPhase::Failed));
+    script.changed(&["/p/web/src/b.py"]);
+    assert_eq!(script.asked(), [""; 0]);
+    script.pod(container("web", "c1", PodPhase::Running));
+    script.finish("sync c1/c1 /app/a.py", WorkResult::ComposeLive(Ok(())));
+    assert_eq!(script.asked(), ["sync c1/c1 /app/b.py"]);
+}
+
+#[test]
 fn only_a_service_whose_own_definition_changed_is_started_again() {
     let mut script = Script::up(&[], vec![service("web", "a", &[]), service("db", "a", &[]), service("old", "a", &[])]);
     for (name, id) in [("web", "c1"), ("db", "c2"), ("old", "c3")] {
