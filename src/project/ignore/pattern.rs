@@ -55,6 +55,8 @@ pub(super) struct Rule {
     base: Option<String>,
     /// The pattern without `!`, cleaned.
     tokens: Vec<Token>,
+    /// Whether the user escaped something: Docker then reads a leading `**x` like `**x*`.
+    escapes: bool,
 }
 
 /// One piece of a pattern.
@@ -80,13 +82,13 @@ impl Rule {
     /// Reads a pattern that comes without its `!`.
     pub fn new(include: bool, base: Option<&str>, pattern: &str) -> Result<Self, PatternProblem> {
         let base = base.map(|base| base.trim_end_matches('/').to_owned());
-        Ok(Self { include, base, tokens: tokens(pattern)? })
+        Ok(Self { include, base, tokens: tokens(pattern)?, escapes: pattern.contains('\\') })
     }
 
     /// A rule that matches this path literally.
     pub fn literal(include: bool, base: Option<&str>, path: &str) -> Self {
         let base = base.map(|base| base.trim_end_matches('/').to_owned());
-        Self { include, base, tokens: path.chars().map(Token::Literal).collect() }
+        Self { include, base, tokens: path.chars().map(Token::Literal).collect(), escapes: false }
     }
 
     /// An expression that matches an absolute path exactly if the pattern matches it or one of its parent folders.
@@ -104,7 +106,9 @@ impl Rule {
                 Token::Question => expression.push_str("[^/]"),
                 Token::DoubleStar { .. } if rest.is_empty() => expression.push_str(".*"),
                 // To Docker a leading `**x` is "ends in x", while `**x*` is "has a name that starts with x".
-                Token::DoubleStar { slash: false } if index == 0 && is_literal(rest) => expression.push_str(".*"),
+                Token::DoubleStar { slash: false } if index == 0 && is_literal(rest) && !self.escapes => {
+                    expression.push_str(".*");
+                }
                 Token::DoubleStar { .. } => expression.push_str("(?:.*/)?"),
                 Token::Class { negated, ranges } => {
                     expression.push_str(if *negated { "[^" } else { "[" });

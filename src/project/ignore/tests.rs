@@ -155,6 +155,14 @@ fn only_keeps_what_it_names_literally() {
     assert!(!all.ignores(&below("x/y")));
 }
 
+/// As moby's patternmatcher compiles them: an escape makes it a regular expression, in which `**` ends at a slash.
+#[test]
+fn an_escape_changes_what_two_leading_stars_mean() {
+    assert!(file(&["**a/b"]).ignores(&below("ca/b")));
+    assert!(!file(&["**a/\\*"]).ignores(&below("ca/*")));
+    assert!(file(&["**a/\\*"]).ignores(&below("c/a/*")));
+}
+
 #[test]
 fn any_source_that_ignores_wins() {
     let one = PatternSet::from_file(Path::new(BASE), "a", "*.log").expect("valid");
