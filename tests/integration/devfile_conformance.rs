@@ -167,6 +167,8 @@ fn refusal(folder: &Path, devfile: &str) -> Option<Diagnostic> {
     std::fs::write(folder.join("Devfile"), devfile).expect("the Devfile can be written");
     let evaluation = evaluate(LoadOptions {
         kube: KubeInfo { context: Some("kind-test".to_owned()), is_local_product: true, ..KubeInfo::default() },
+        // Whether helm is installed makes no difference.
+        environment: [("PATH".to_owned(), Some("/usr/bin:/bin".to_owned()))].into(),
         ..options(folder, &CancellationToken::new())
     });
     evaluation.diagnostics.into_iter().find(Diagnostic::is_error)
