@@ -11,7 +11,7 @@ use crate::run::kube_info;
 use crate::ui::{ColorChoice, ColorDepth};
 
 /// File names that are looked for, in this order.
-const ENTRY_FILES: [&str; 2] = ["Devfile", "Tiltfile"];
+pub(super) const ENTRY_FILES: [&str; 2] = ["Devfile", "Tiltfile"];
 
 /// Writes to standard output. A closed pipe is no failure: the reader has seen enough.
 pub(super) fn print_out(text: &str) -> Result<(), CommandError> {

@@ -39,12 +39,6 @@ impl Client {
         Ok(Self { lines: BufReader::new(stream) })
     }
 
-    /// Asks for one answer.
-    pub fn answer(address: &Address, request: &Request) -> Result<serde_json::Value, ClientError> {
-        let gone = || ClientError::Broken(io::Error::from(io::ErrorKind::UnexpectedEof));
-        Self::ask(address, request)?.next()?.ok_or_else(gone)
-    }
-
     /// The next reply; `None` when there are no more.
     #[expect(clippy::should_implement_trait, reason = "a failure ends the conversation, so this is no iterator")]
     pub fn next(&mut self) -> Result<Option<serde_json::Value>, ClientError> {

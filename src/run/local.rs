@@ -9,9 +9,9 @@ use tokio_util::sync::CancellationToken;
 use super::edges::SharedEdges;
 use super::event_loop::EventSender;
 use crate::engine::{Event, WorkError, WorkId, WorkResult};
-use crate::logs::LogSource;
-use crate::process::{ProcessError, Supervisor};
-use crate::project::{ApiCommand, LocalTarget, Resource, ResourceName, Target};
+use crate::logs::{LogSink, LogSource};
+use crate::process::{CommandEnvironment, ProcessError, ServeHandle, Supervisor};
+use crate::project::{ApiCommand, CommandLine, LocalTarget, Resource, ResourceName, Target};
 
 /// How long a serve process that is to end may take before it is killed, when it is devloop that ends or the user who
 /// waits. Reference §3.9 gives 30 s.
@@ -48,15 +48,9 @@ pub(super) async fn serve(
     let log = edges.logs.sink(Some(resource.name.clone()), LogSource::Runtime);
     log.info(format!("Running cmd: {command}"));
     let environment = edges.command_environment();
-    let handle = tokio::select! {
-        handle = edges.supervisor.serve(command, &environment, &log) => match handle {
-            Ok(handle) => handle,
-            Err(error) => {
-                log.error(error.to_string());
-                return WorkResult::Serve(error.to_string());
-            }
-        },
-        () = cancel.cancelled() => return WorkResult::Serve("stopped".to_owned()),
+    let handle = match start(&edges, command, &environment, &log, &cancel).await {
+        Ok(handle) => handle,
+        Err(message) => return WorkResult::Serve(message),
     };
     // The loop is gone only when the session is over.
     let _ = events.send(Event::ServeStarted { work, pid: handle.pid() });
@@ -84,6 +78,23 @@ pub(super) async fn serve(
     WorkResult::Serve(message)
 }
 
+/// Starts what keeps running; why not, when it cannot be or shall not be any more.
+async fn start(
+    edges: &SharedEdges,
+    command: &CommandLine,
+    environment: &CommandEnvironment,
+    log: &LogSink,
+    cancel: &CancellationToken,
+) -> Result<ServeHandle, String> {
+    tokio::select! {
+        started = edges.supervisor.serve(command, environment, log) => started.map_err(|error| {
+            log.error(error.to_string());
+            error.to_string()
+        }),
+        () = cancel.cancelled() => Err("stopped".to_owned()),
+    }
+}
+
 /// A command of the API to start.
 pub(super) struct ApiRequest {
     pub(super) command: Arc<ApiCommand>,
@@ -105,15 +116,9 @@ pub(super) async fn run_api_command(
     line.env.extend(env);
     log.info(format!("Running cmd: {line}"));
     let environment = edges.command_environment();
-    let handle = tokio::select! {
-        handle = edges.supervisor.serve(&line, &environment, &log) => match handle {
-            Ok(handle) => handle,
-            Err(error) => {
-                log.error(error.to_string());
-                return WorkResult::Serve(error.to_string());
-            }
-        },
-        () = cancel.cancelled() => return WorkResult::Serve("stopped".to_owned()),
+    let handle = match start(&edges, &line, &environment, &log, &cancel).await {
+        Ok(handle) => handle,
+        Err(message) => return WorkResult::Serve(message),
     };
     // The loop is gone only when the session is over.
     let _ = events.send(Event::ServeStarted { work, pid: handle.pid() });

@@ -7,9 +7,6 @@ use crate::cli::common;
 use crate::cli::error::CommandError;
 use crate::control::{Address, Client, ClientError, Request};
 
-/// File names that are looked for, in this order.
-const ENTRY_FILES: [&str; 2] = ["Devfile", "Tiltfile"];
-
 /// Asks the session that the command is for.
 pub(super) fn ask(arguments: &TargetArgs, request: &Request) -> Result<Client, CommandError> {
     let dir = common::current_dir()?;
@@ -50,7 +47,7 @@ fn candidates(dir: &Path, given: Option<&Path>) -> Result<Vec<PathBuf>, CommandE
     if let Some(file) = given {
         return Ok(vec![common::entry_file(dir, Some(file))?]);
     }
-    let files = dir.ancestors().flat_map(|folder| ENTRY_FILES.map(|name| folder.join(name)));
+    let files = dir.ancestors().flat_map(|folder| common::ENTRY_FILES.map(|name| folder.join(name)));
     let files = files.filter(|file| file.is_file());
     Ok(files.map(|file| std::fs::canonicalize(&file).unwrap_or(file)).collect())
 }

@@ -172,18 +172,9 @@ impl Devfile {
             wait: false,
             config,
         };
-        let service = |service: ComposeService| ComposeServiceDeclaration {
-            call: call.clone(),
-            name: service.name.clone(),
-            build_paths: service.build.iter().map(|build| folder(&build.context)).collect(),
-            service,
-            image: None,
-            trigger_mode: None,
-            resource_deps: Vec::new(),
-            infer_links: None,
-            links: Vec::new(),
-            labels: BTreeSet::new(),
-            auto_init: None,
+        let service = |service: ComposeService| {
+            let build_paths = service.build.iter().map(|build| folder(&build.context)).collect();
+            ComposeServiceDeclaration::new(call.clone(), service, build_paths)
         };
         self.declarations.compose_projects.push(ComposeDeclaration {
             call: call.clone(),

@@ -1,6 +1,5 @@
 //! `docker_compose` and `dc_resource`.
 
-use std::collections::BTreeSet;
 use std::path::Path;
 
 use starlark::values::Value;
@@ -180,19 +179,7 @@ fn declare(
     let build_paths = build_paths(session, &service);
     match refined {
         Some(refined) => ComposeServiceDeclaration { service, build_paths, ..refined },
-        None => ComposeServiceDeclaration {
-            call: call.clone(),
-            name: service.name.clone(),
-            service,
-            build_paths,
-            image: None,
-            trigger_mode: None,
-            resource_deps: Vec::new(),
-            infer_links: None,
-            links: Vec::new(),
-            labels: BTreeSet::new(),
-            auto_init: None,
-        },
+        None => ComposeServiceDeclaration::new(call.clone(), service, build_paths),
     }
 }
 

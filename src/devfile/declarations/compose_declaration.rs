@@ -60,3 +60,22 @@ pub struct ComposeServiceDeclaration {
     /// When given.
     pub auto_init: Option<bool>,
 }
+
+impl ComposeServiceDeclaration {
+    /// A service that nothing has refined.
+    pub fn new(call: CallSite, service: ComposeService, build_paths: Vec<WatchedPath>) -> Self {
+        Self {
+            call,
+            name: service.name.clone(),
+            service,
+            build_paths,
+            image: None,
+            trigger_mode: None,
+            resource_deps: Vec::new(),
+            infer_links: None,
+            links: Vec::new(),
+            labels: BTreeSet::new(),
+            auto_init: None,
+        }
+    }
+}
