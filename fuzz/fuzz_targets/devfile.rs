@@ -3,15 +3,11 @@
 #![no_main]
 
 use std::cell::RefCell;
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::Duration;
 
-use devloop::devfile::{
-    CommandOutput, CommandRunner, ConfigCommand, EnvironmentOverlay, KubeInfo, LoadOptions, ParseCache, load,
-};
+use devloop::devfile::{KubeInfo, LoadOptions, load};
 use devloop::diagnostic::{RenderStyle, render};
-use devloop::logs::{LogSource, LogStore};
 use libfuzzer_sys::{Corpus, fuzz_target};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
@@ -21,23 +17,19 @@ const PATIENCE: Duration = Duration::from_millis(500);
 
 /// What an input must not contain: it could start programs, or read files that never end.
 const FORBIDDEN: [&str; 12] = [
-    "compose", "dev/", "ext", "git", "helm", "kustomize", "listdir", "proc/", "sys/", "telemetry", "v1alpha1", "local(",
+    "compose",
+    "dev/",
+    "ext",
+    "git",
+    "helm",
+    "kustomize",
+    "listdir",
+    "proc/",
+    "sys/",
+    "telemetry",
+    "v1alpha1",
+    "local(",
 ];
-
-/// Runs nothing.
-#[derive(Debug)]
-struct NoCommands;
-
-impl CommandRunner for NoCommands {
-    fn run(
-        &self,
-        _command: &ConfigCommand<'_>,
-        _cancel: &CancellationToken,
-        _line: &mut (dyn FnMut(&str) + Send),
-    ) -> Result<CommandOutput, String> {
-        Err("commands are not run here".to_owned())
-    }
-}
 
 /// Cancels what is not done in time.
 struct Watchdog {
@@ -79,23 +71,15 @@ fuzz_target!(|data: &[u8]| -> Corpus {
         return Corpus::Reject;
     }
     FOLDER.with_borrow_mut(|state| {
-        let (folder, watchdog) =
-            state.get_or_insert_with(|| (tempfile::tempdir().expect("a folder"), Watchdog::new()));
+        let (folder, watchdog) = state.get_or_insert_with(|| (tempfile::tempdir().expect("a folder"), Watchdog::new()));
         let file = folder.path().join("Devfile");
         std::fs::write(&file, data).expect("the input can be written");
         let cancel = CancellationToken::new();
         watchdog.started.send(cancel.clone()).expect("the watchdog lives");
         let outcome = load(LoadOptions {
-            entry_file: None,
-            dir: folder.path().to_path_buf(),
-            args: Vec::new(),
-            subcommand: "up".to_owned(),
             kube: KubeInfo { context: Some("kind-test".to_owned()), ..KubeInfo::default() },
-            environment: EnvironmentOverlay::new(),
-            commands: Arc::new(NoCommands),
-            cache: ParseCache::default(),
-            log: LogStore::new().sink(None, LogSource::Build),
             cancel,
+            ..LoadOptions::without_commands(folder.path())
         });
         watchdog.done.send(()).expect("the watchdog lives");
         let style = RenderStyle { color: false, base: Some(folder.path().to_path_buf()) };

@@ -1,23 +1,19 @@
 //! Everything that configurations may call or read, taken from the registry of the builtins: for the language server
 //! and for the tests of the documentation.
 
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, LazyLock};
+use std::path::Path;
+use std::sync::LazyLock;
 
 use starlark::docs::{DocItem, DocMember};
 use starlark::environment::Module;
 use starlark::values::{Value, ValueLike as _};
-use tokio_util::sync::CancellationToken;
 
-use super::commands::{CommandOutput, CommandRunner, ConfigCommand};
-use super::entry::{EnvironmentOverlay, LoadOptions};
-use super::kube_info::KubeInfo;
+use super::entry::LoadOptions;
 use super::language::builtin::Builtin;
 use super::language::globals;
 use super::language::session::Session;
 use super::language::signature::{Parameter, Signature};
 use super::values::namespace::Namespace;
-use crate::logs::{LogSource, LogStore};
 
 /// What a name stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,21 +75,6 @@ pub fn find_in_catalogue(name: &str) -> Option<&'static CatalogueEntry> {
     CATALOGUE.get(place)
 }
 
-/// For a run of nothing.
-#[derive(Debug)]
-struct NoCommands;
-
-impl CommandRunner for NoCommands {
-    fn run(
-        &self,
-        _: &ConfigCommand<'_>,
-        _: &CancellationToken,
-        _: &mut (dyn FnMut(&str) + Send),
-    ) -> Result<CommandOutput, String> {
-        Err("nothing is run here".to_owned())
-    }
-}
-
 fn build() -> Vec<CatalogueEntry> {
     let mut entries = Vec::new();
     let universe = globals::globals().documentation();
@@ -106,19 +87,7 @@ fn build() -> Vec<CatalogueEntry> {
     }
     // Which names a file sees beyond these is decided at run time; a run of nothing shows them.
     let path = Path::new("/Devfile");
-    let options = LoadOptions {
-        entry_file: None,
-        dir: PathBuf::new(),
-        args: Vec::new(),
-        subcommand: String::new(),
-        kube: KubeInfo::default(),
-        environment: EnvironmentOverlay::new(),
-        commands: Arc::new(NoCommands),
-        cache: super::ParseCache::default(),
-        log: LogStore::new().sink(None, LogSource::Build),
-        cancel: CancellationToken::new(),
-    };
-    let session = Session::new(path.to_path_buf(), options);
+    let session = Session::new(path.to_path_buf(), LoadOptions::without_commands("/"));
     Module::with_temp_heap(|module| {
         globals::predeclare(&module, &session, path);
         for name in module.names() {

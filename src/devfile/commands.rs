@@ -43,3 +43,18 @@ pub trait CommandRunner: std::fmt::Debug + Send + Sync {
         line: &mut (dyn FnMut(&str) + Send),
     ) -> Result<CommandOutput, String>;
 }
+
+/// Refuses to run anything.
+#[derive(Debug)]
+pub(super) struct NoCommands;
+
+impl CommandRunner for NoCommands {
+    fn run(
+        &self,
+        _: &ConfigCommand<'_>,
+        _: &CancellationToken,
+        _: &mut (dyn FnMut(&str) + Send),
+    ) -> Result<CommandOutput, String> {
+        Err("commands are not run here".to_owned())
+    }
+}

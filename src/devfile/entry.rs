@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 
 use super::assemble::{AssembleOptions, Assembled, NameWorkloads, assemble};
-use super::commands::CommandRunner;
+use super::commands::{CommandRunner, NoCommands};
 use super::declarations::Declarations;
 use super::kube_info::KubeInfo;
 use super::language::ParseCache;
@@ -20,7 +20,7 @@ use super::language::workload_function::WorkloadFunction;
 use super::seen_file::SeenFile;
 use super::usage::Usage;
 use crate::diagnostic::Diagnostic;
-use crate::logs::LogSink;
+use crate::logs::{LogSink, LogSource, LogStore};
 use crate::project::{Project, WatchedTree};
 
 /// Enough for the deepest calls that [`super::language::evaluate`] allows; only what is used takes memory.
@@ -61,6 +61,25 @@ pub struct LoadOptions {
     pub log: LogSink,
     /// Ends the run early.
     pub cancel: CancellationToken,
+}
+
+impl LoadOptions {
+    /// A first run of `up` in `dir` that knows no cluster, has no arguments, refuses to start programs, and keeps its output
+    /// to itself.
+    pub fn without_commands(dir: impl Into<PathBuf>) -> Self {
+        Self {
+            entry_file: None,
+            dir: dir.into(),
+            args: Vec::new(),
+            subcommand: "up".to_owned(),
+            kube: KubeInfo::default(),
+            environment: EnvironmentOverlay::new(),
+            commands: Arc::new(NoCommands),
+            cache: ParseCache::default(),
+            log: LogStore::new().sink(None, LogSource::Build),
+            cancel: CancellationToken::new(),
+        }
+    }
 }
 
 /// What came of a run.

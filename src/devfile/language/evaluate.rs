@@ -118,45 +118,13 @@ fn nearby(path: &Path) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
-    use tokio_util::sync::CancellationToken;
-
-    use crate::devfile::{CommandOutput, CommandRunner, ConfigCommand, EnvironmentOverlay, LoadOptions, ParseCache};
-    use crate::devfile::{KubeInfo, evaluate};
+    use crate::devfile::{LoadOptions, evaluate};
     use crate::diagnostic::Diagnostic;
-    use crate::logs::{LogSource, LogStore};
-
-    #[derive(Debug)]
-    struct NoCommands;
-
-    impl CommandRunner for NoCommands {
-        fn run(
-            &self,
-            _command: &ConfigCommand<'_>,
-            _cancel: &CancellationToken,
-            _line: &mut (dyn FnMut(&str) + Send),
-        ) -> Result<CommandOutput, String> {
-            Err("no commands here".to_owned())
-        }
-    }
 
     fn errors(script: &str) -> Vec<Diagnostic> {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("Devfile"), script).unwrap();
-        let evaluation = evaluate(LoadOptions {
-            entry_file: None,
-            dir: folder.path().to_path_buf(),
-            args: Vec::new(),
-            subcommand: "up".to_owned(),
-            kube: KubeInfo::default(),
-            environment: EnvironmentOverlay::new(),
-            commands: Arc::new(NoCommands),
-            cache: ParseCache::default(),
-            log: LogStore::new().sink(None, LogSource::Build),
-            cancel: CancellationToken::new(),
-        });
-        evaluation.diagnostics
+        evaluate(LoadOptions::without_commands(folder.path())).diagnostics
     }
 
     /// The message and the line of the only error.
