@@ -169,7 +169,8 @@ impl<'a> CustomDeploys<'a> {
         let mut failures = Vec::new();
         for resource in resources {
             let log = self.logs.sink(Some(resource.name.clone()), LogSource::Build);
-            let limit = self.project.settings.k8s_upsert_timeout;
+            let timeout = resource.api().and_then(|api| api.timeout);
+            let limit = timeout.unwrap_or(self.project.settings.k8s_upsert_timeout);
             let supervisor = Supervisor::default();
             let environment = self.environment.clone();
             match delete_custom(&supervisor, environment, resource, limit, &log, self.cancel).await {

@@ -7,7 +7,7 @@ use crate::project::{Project, Resource, Target, TriggerMode};
 /// A few lines per resource.
 pub(super) fn project_text(project: &Project) -> String {
     let mut text = format!("project {} ({})\n", project.name, project.entry_file.display());
-    for resource in project.resources.values() {
+    for resource in project.resources.values().filter(|resource| resource.api().is_none()) {
         text.push('\n');
         describe(project, resource, &mut text);
     }
@@ -37,7 +37,9 @@ fn describe(project: &Project, resource: &Resource, text: &mut String) {
         Target::Kubernetes(target) => {
             if let Some(deploy) = &target.custom_deploy {
                 line(text, format_args!("  apply     {}", deploy.apply));
-                line(text, format_args!("  delete    {}", deploy.delete));
+                if let Some(delete) = &deploy.delete {
+                    line(text, format_args!("  delete    {delete}"));
+                }
             }
             for object in &target.objects {
                 line(text, format_args!("  object    {}", object.id));

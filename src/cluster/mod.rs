@@ -41,7 +41,7 @@ pub use inventory::{Entry, Inventory};
 pub use kubeconfig::{ContextInfo, ContextOverrides, FrozenKubeconfig, KubeconfigError};
 pub use nodes::{Node, platform};
 pub use ownership::Ownership;
-pub use pod_logs::PodLogs;
+pub use pod_logs::{FollowedPod, PodLogs};
 pub use port_forward::{ForwardStatus, ForwardTarget, forward};
 pub use product::{CredentialLocation, Product};
 pub use registry::{RegistryChoice, RegistrySource, discover_registry};

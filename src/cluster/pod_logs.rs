@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::k8s::{Container, ContainerKind, ContainerState, Pod, Uid};
 use crate::logs::{LineSplitter, LogPosition, LogSink, TimedLine};
+use crate::project::PodLogSelection;
 
 /// Containers of service meshes, which nobody develops (reference §3.8).
 const IGNORED: [&str; 4] = ["istio-init", "istio-proxy", "linkerd-init", "linkerd-proxy"];
@@ -59,11 +60,22 @@ impl Instance {
     }
 }
 
+/// A pod whose logs are followed.
+#[derive(Clone, Debug)]
+pub struct FollowedPod {
+    /// The pod.
+    pub pod: Arc<Pod>,
+    /// Where its lines go.
+    pub sink: LogSink,
+    /// Which of them.
+    pub selection: PodLogSelection,
+}
+
 /// Follows the logs of pods. Dropping it ends all followers.
 pub struct PodLogs {
     client: Client,
     since: Option<DateTime<Utc>>,
-    followers: HashMap<(Uid, String), watch::Sender<Instance>>,
+    followers: HashMap<(Uid, String, PodLogSelection), watch::Sender<Instance>>,
     /// The session is over.
     ending: CancellationToken,
     tasks: JoinSet<()>,
@@ -87,13 +99,18 @@ impl PodLogs {
     ///
     /// The log of a pod that is not there any more is read to its end, for a few seconds. Must be called within the async
     /// runtime.
-    pub fn follow(&mut self, pods: Vec<(Arc<Pod>, LogSink)>) {
+    pub fn follow(&mut self, pods: Vec<FollowedPod>) {
         while self.tasks.try_join_next().is_some() {}
         let mut present = HashSet::new();
-        for (pod, sink) in pods {
+        for FollowedPod { pod, sink, selection } in pods {
             let prefixed = |container: &Container| pod.containers.len() > 1 || container.kind != ContainerKind::Regular;
-            for container in pod.containers.iter().filter(|container| !IGNORED.contains(&container.name.as_str())) {
-                let key = (pod.uid.clone(), container.name.clone());
+            // Whoever names the containers to be shown means them, whatever their name.
+            let is_shown = |container: &&Container| {
+                let is_ignored = selection.only.is_empty() && IGNORED.contains(&container.name.as_str());
+                !is_ignored && selection.shows(&container.name)
+            };
+            for container in pod.containers.iter().filter(is_shown) {
+                let key = (pod.uid.clone(), container.name.clone(), selection.clone());
                 let instance = Instance::of(container);
                 if let Some(follower) = self.followers.get(&key) {
                     follower.send_if_modified(|known| {
@@ -113,7 +130,7 @@ impl PodLogs {
                         pod: pod.name.clone(),
                         container: container.name.clone(),
                         sink,
-                        position: LogPosition::new(self.since),
+                        position: LogPosition::new(self.since.max(selection.since)),
                         ending: self.ending.clone(),
                     };
                     self.tasks.spawn(follower.follow(state));

@@ -118,6 +118,10 @@ impl Engine {
             });
             return Standing::Failed(reason.to_owned());
         }
+        // A run is about the resources of the configuration: an API object is to be applied, no more.
+        if resource.api().is_some() {
+            return Standing::Done;
+        }
         match &resource.target {
             Target::Local(target) => self.local_standing(target.serve_cmd.is_some(), project, state),
             Target::Kubernetes(target) => self.kubernetes_standing(target.pod_readiness, project, state),

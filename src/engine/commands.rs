@@ -11,7 +11,7 @@ use super::record::covers;
 use super::snapshot::CommandSnapshot;
 use super::state::{CommandState, ServeState, Work};
 use crate::logs::Level;
-use crate::project::{ApiCommand, Project};
+use crate::project::{ApiCommand, Project, Resource, ResourceName};
 
 impl Engine {
     /// Brings the commands in step with a new project.
@@ -65,11 +65,26 @@ impl Engine {
         };
         let names: Vec<String> =
             project.api.commands.values().filter(|it| starts(it)).map(|command| command.name.clone()).collect();
-        if names.is_empty() {
+        let pressed =
+            |resource: &&Arc<Resource>| resource.api().is_some_and(|api| api.restart_buttons.contains(&button.name));
+        let applied: Vec<ResourceName> =
+            project.resources.values().filter(pressed).map(|resource| resource.name.clone()).collect();
+        if names.is_empty() && applied.is_empty() {
             self.log(log, Level::Warn, &format!("no command starts on the button `{}`", button.text));
         }
         for name in names {
             self.start_command(&name, env.clone());
+        }
+        for name in applied {
+            self.record_reapply(&name);
+        }
+    }
+
+    /// What is to be applied again, without being deleted before.
+    fn record_reapply(&mut self, name: &ResourceName) {
+        let Some(state) = self.state.resources.get_mut(name) else { return };
+        if state.started_once {
+            state.config_dirty = true;
         }
     }
 

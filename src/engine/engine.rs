@@ -102,7 +102,7 @@ impl Engine {
         let concerns = |resource: &Resource| match &resource.target {
             Target::Kubernetes(target) => {
                 target.images.iter().filter_map(|name| project.images.get(name)).any(|image| covers(&image.watched))
-                    || target.custom_deploy.as_ref().is_some_and(|deploy| covers(&deploy.watched))
+                    || target.watched().any(|tree| tree.covers(path))
             }
             Target::Compose(target) => {
                 target.images.iter().filter_map(|name| project.images.get(name)).any(|image| covers(&image.watched))
@@ -131,7 +131,11 @@ impl Engine {
             on_cluster.clone().flat_map(|deployed| &deployed.objects).filter_map(|object| object.id.namespace.clone());
         // The commands of a custom deploy need not say what they applied where.
         let says_nothing = on_cluster.clone().any(|deployed| deployed.objects.is_empty());
-        of_objects.chain(self.options.namespace.clone().filter(|_| says_nothing)).collect()
+        let resources = self.state.project.iter().flat_map(|project| project.resources.values());
+        let enabled = resources.filter(|resource| self.is_enabled(resource.name.as_str()));
+        let watches = enabled.filter_map(|resource| resource.api()).flat_map(|api| &api.watches);
+        let of_watches = watches.map(|watch| watch.namespace.clone()).filter(|namespace| !namespace.is_empty());
+        of_objects.chain(self.options.namespace.clone().filter(|_| says_nothing)).chain(of_watches).collect()
     }
 
     /// Changes whenever pods, deploys or the project do: what follows them need look only then.

@@ -209,14 +209,12 @@ impl Engine {
                 }
             }
             for (name, resource) in &project.resources {
-                let watched = match &resource.target {
-                    Target::Local(local) => Some(&local.watched),
-                    Target::Kubernetes(target) => target.custom_deploy.as_ref().map(|deploy| &deploy.watched),
-                    Target::Compose(_) => None,
+                let is_watched = match &resource.target {
+                    Target::Local(local) => covers(&local.watched, path),
+                    Target::Kubernetes(target) => target.watched().any(|tree| tree.covers(path)),
+                    Target::Compose(_) => false,
                 };
-                if watched.is_some_and(|watched| covers(watched, path))
-                    && let Some(state) = self.state.resources.get_mut(name)
-                {
+                if is_watched && let Some(state) = self.state.resources.get_mut(name) {
                     state.changes.record(path, sequence);
                 }
             }

@@ -79,6 +79,7 @@ impl Engine {
             }
         }
         let known: BTreeSet<ResourceName> = self.state.resources.keys().cloned().collect();
+        let mut switched = Vec::new();
         let mut order = indexmap::IndexMap::new();
         for (name, resource) in &project.resources {
             let mut state = self.state.resources.swap_remove(name).unwrap_or_else(|| ResourceState {
@@ -94,11 +95,25 @@ impl Engine {
             {
                 state.config_dirty = true;
             }
+            // A config map switches it, nothing else does.
+            if let Some(before) = before
+                && resource.api().is_some()
+                && before.enabled != resource.enabled
+            {
+                switched.push((name.clone(), resource.enabled));
+            }
             state.forwards = forwards(resource, std::mem::take(&mut state.forwards), before);
             order.insert(name.clone(), state);
         }
         self.state.resources = order;
         self.state.trigger_queue.retain(|name| project.resources.contains_key(name));
+        for (name, enabled) in switched {
+            if enabled {
+                self.enable(&name);
+            } else {
+                self.disable(&name);
+            }
+        }
         self.adopt_commands(old.as_deref(), project);
         self.refresh_all_runtimes();
     }
@@ -132,11 +147,13 @@ impl Engine {
         applied: bool,
     ) {
         let Target::Kubernetes(target) = &resource.target else { return };
-        if target.custom_deploy.is_some() {
+        let deletes_itself = target.custom_deploy.as_ref().map(|deploy| deploy.delete.is_some());
+        if deletes_itself == Some(true) {
             if applied {
                 let what = "running the delete command";
                 let work = self.state.start_work(Work::Housekeeping { resource: Some(resource.name.clone()), what });
-                let limit = project.settings.k8s_upsert_timeout;
+                let timeout = resource.api().and_then(|api| api.timeout);
+                let limit = timeout.unwrap_or(project.settings.k8s_upsert_timeout);
                 self.effects.push(Effect::DeleteCustom { work, resource: Arc::clone(resource), limit });
             }
             return;
@@ -151,7 +168,7 @@ impl Engine {
             })
             .flat_map(|target| target.objects.iter().map(|object| object.id.clone()))
             .collect();
-        if target.objects.iter().all(|object| declared_elsewhere.contains(&object.id)) {
+        if deletes_itself.is_none() && target.objects.iter().all(|object| declared_elsewhere.contains(&object.id)) {
             return;
         }
         let what = "deleting objects";
@@ -237,6 +254,7 @@ fn changed(old: &Resource, new: &Resource, old_project: Option<&Project>, projec
         (Target::Kubernetes(before), Target::Kubernetes(after)) => {
             !same_objects(&before.objects, &after.objects)
                 || !same_custom_deploy(before, after)
+                || before.api.as_ref().map(|api| &api.watches) != after.api.as_ref().map(|api| &api.watches)
                 || before.images != after.images
                 || before.deployed_images != after.deployed_images
                 || images_changed(&new.target, old_project, project)

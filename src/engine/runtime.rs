@@ -96,6 +96,10 @@ impl Engine {
                 end.map(|end| (end.succeeded, end.message.clone()))
             }
         });
+        // What an API object applies need not have pods, and those of others that it shows may not be there yet.
+        if target.api.is_some() && current.is_empty() && job.is_none() {
+            return Runtime { status: RuntimeStatus::Ok, message: String::new(), pods };
+        }
         let (status, message) = match (target.pod_readiness, job) {
             (PodReadiness::Ignore, _) | (_, Some((true, _))) => (RuntimeStatus::Ok, String::new()),
             (_, Some((false, message))) => (RuntimeStatus::Error, message),
@@ -170,10 +174,12 @@ impl Engine {
 }
 
 fn matches_selectors(target: &KubernetesTarget, pod: &Pod) -> bool {
-    target
-        .extra_pod_selectors
-        .iter()
-        .any(|selector| !selector.is_empty() && selector.iter().all(|(key, value)| pod.labels.get(key) == Some(value)))
+    // A discovery finds pods only where it looks.
+    let is_there = target
+        .api
+        .as_ref()
+        .is_none_or(|api| api.watches.is_empty() || api.watches.iter().any(|watch| *watch.namespace == *pod.namespace));
+    is_there && target.extra_pod_selectors.iter().any(|selector| selector.matches(&pod.labels))
 }
 
 fn local_runtime(serves: bool, state: &ResourceState) -> Runtime {

@@ -21,10 +21,10 @@ use super::*;
 use crate::diagnostic::{Span, Spanned};
 use crate::k8s::{Container, ContainerKind, ContainerState, Object, ObjectId, Pod, PodPhase, Uid};
 use crate::project::{
-    ApiCommand, ApiRuntime, Button, ButtonInput, ButtonInputKind, CommandLine, ComposeProject, ComposeTarget,
-    DiscoveryStrategy, DockerBuild, Dockerfile, Image, ImageBuild, ImageName, ImageReference, KubernetesTarget,
-    LiveUpdate, LocalTarget, PathFilter, PodReadiness, Project, ProjectName, Resource, ResourceName, Settings, StartOn,
-    Sync, Target, TriggerMode, WatchedTree,
+    ApiCommand, ApiKind, ApiRuntime, ApiTarget, Button, ButtonInput, ButtonInputKind, CommandLine, ComposeProject,
+    ComposeTarget, DiscoveryStrategy, DockerBuild, Dockerfile, Image, ImageBuild, ImageName, ImageReference,
+    KubernetesTarget, LiveUpdate, LocalTarget, PathFilter, PodLogSelection, PodReadiness, Project, ProjectName,
+    Resource, ResourceName, Settings, StartOn, Sync, Target, TriggerMode, WatchedTree,
 };
 
 fn span() -> Span {
@@ -109,6 +109,7 @@ fn deployment(name: &str, images: &[&str]) -> Resource {
             extra_pod_selectors: vec![],
             discovery: DiscoveryStrategy::Default,
             custom_deploy: None,
+            api: None,
         })),
     )
 }
@@ -497,6 +498,69 @@ fn a_command_waits_for_its_button_and_gets_what_was_filled_in() {
     assert_eq!(script.asked(), ["cmd waits NAME=ada PLACE=home"]);
     script.send(press("unknown", &[]));
     assert!(script.asked().is_empty());
+}
+
+/// A Deployment that `kubernetes_apply` has declared.
+fn applied(name: &str, change: impl FnOnce(&mut ApiTarget)) -> Resource {
+    let mut resource = deployment(name, &[]);
+    if let Target::Kubernetes(target) = &mut resource.target {
+        let mut api = ApiTarget {
+            kind: ApiKind::KubernetesApply,
+            name: name.to_owned(),
+            timeout: None,
+            watched: vec![],
+            restart_buttons: vec![],
+            watches: vec![],
+            logs: PodLogSelection::default(),
+            log_resource: None,
+        };
+        change(&mut api);
+        target.api = Some(Box::new(api));
+    }
+    resource
+}
+
+#[test]
+fn an_object_that_is_applied_follows_its_button_its_files_and_its_switch() {
+    let resource = applied("web", |api| {
+        api.restart_buttons = vec!["again".into()];
+        api.watched = vec![tree("/p/web")];
+    });
+    let mut project = Arc::unwrap_or_clone(with_api(vec![], vec![button("again", vec![])]));
+    project.resources.insert("web".into(), Arc::new(resource.clone()));
+    let mut script = Script::new(Mode::Up, &Arc::new(project.clone()));
+    assert_eq!(script.asked(), ["load", "deploy web"]);
+    script.deployed("web");
+    assert_eq!(script.row("web").runtime, RuntimeStatus::Ok, "it need not have pods");
+    script.asked();
+
+    script.send(press("again", &[]));
+    assert_eq!(script.asked(), ["deploy web"]);
+    script.deployed("web");
+    script.asked();
+    script.changed(&["/p/web/a.yaml"]);
+    assert_eq!(script.asked(), ["deploy web"]);
+    script.deployed("web");
+    script.asked();
+
+    // A switch that the configuration turns counts at once, unlike the selection of resources.
+    project.resources.insert("web".into(), Arc::new(Resource { enabled: false, ..resource.clone() }));
+    script.changed(&["/p/Devfile"]);
+    script.load(&Arc::new(project.clone()));
+    assert!(!script.row("web").enabled);
+    assert!(script.asked().iter().any(|effect| effect.starts_with("delete")));
+    project.resources.insert("web".into(), Arc::new(resource));
+    script.changed(&["/p/Devfile"]);
+    script.load(&Arc::new(project));
+    assert!(script.row("web").enabled);
+}
+
+#[test]
+fn a_ci_run_waits_for_the_apply_of_an_object_and_not_for_its_pods() {
+    let mut script = Script::new(Mode::Ci { timeout: None }, &project(&[], vec![applied("web", |_| {})]));
+    script.deployed("web");
+    script.pod(Pod { phase: PodPhase::Failed, ..running("web", "pod-1", "c1", "web") });
+    assert_eq!(script.engine.snapshot().verdict, Some(Verdict::Success));
 }
 
 #[test]

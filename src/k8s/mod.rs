@@ -9,6 +9,7 @@ mod inject_tests;
 mod json_path;
 mod keys;
 pub mod kind_order;
+mod label_selector;
 mod label_value;
 mod object;
 mod parse_objects;
@@ -26,6 +27,7 @@ pub use json_path::{JsonPath, JsonPathError};
 pub use keys::{
     DOWN_POLICY_ANNOTATIONS, MANAGED_BY, MANAGED_BY_LABEL, POD_TEMPLATE_HASH_LABEL, PROJECT_LABEL, RESOURCE_LABEL,
 };
+pub use label_selector::{LabelOperator, LabelRequirement, LabelSelector};
 pub use label_value::{is_label_value, label_value};
 pub use object::{ImageLocator, Object, ObjectId, is_complete_job};
 pub use parse_objects::{ParsedObjects, parse_objects};

@@ -2,6 +2,7 @@
 
 mod api_object;
 mod api_runtime;
+mod api_target;
 mod command_line;
 mod compose;
 mod dockerfile;
@@ -19,6 +20,7 @@ mod settings;
 
 pub use api_object::{ApiKind, ApiObject};
 pub use api_runtime::{ApiCommand, ApiRuntime, Button, ButtonInput, ButtonInputKind, StartOn};
+pub use api_target::{ApiTarget, PodLogSelection, WatchReference};
 pub use command_line::CommandLine;
 pub use compose::{ComposeBuild, ComposeProject, ComposeTarget};
 pub use dockerfile::{DockerfileReference, image_references, rewrite as rewrite_dockerfile};

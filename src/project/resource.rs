@@ -1,8 +1,9 @@
 //! A resource: what is shown as one row, and built and deployed together.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use super::api_target::ApiTarget;
 use super::command_line::CommandLine;
 use super::compose::ComposeTarget;
 use super::ignore::{IgnorePattern, WatchedTree};
@@ -10,7 +11,7 @@ use super::name::{ImageName, ResourceName};
 use super::port::{Link, PortForward};
 use super::probe::Probe;
 use crate::diagnostic::{Span, Spanned};
-use crate::k8s::Object;
+use crate::k8s::{LabelSelector, Object};
 
 /// When changes are acted on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -75,6 +76,16 @@ pub enum Target {
     Compose(Box<ComposeTarget>),
 }
 
+impl Resource {
+    /// Set for the resource of an API object (`v1alpha1.kubernetes_apply`, `kubernetes_discovery`).
+    pub fn api(&self) -> Option<&ApiTarget> {
+        match &self.target {
+            Target::Kubernetes(target) => target.api.as_deref(),
+            Target::Local(_) | Target::Compose(_) => None,
+        }
+    }
+}
+
 impl Target {
     /// The images that are built for it, bases first.
     pub fn images(&self) -> &[ImageName] {
@@ -117,11 +128,21 @@ pub struct KubernetesTarget {
     /// Port-forwards.
     pub port_forwards: Vec<PortForward>,
     /// Pods that match any of these belong to it too.
-    pub extra_pod_selectors: Vec<BTreeMap<String, String>>,
+    pub extra_pod_selectors: Vec<LabelSelector>,
     /// How pods are found.
     pub discovery: DiscoveryStrategy,
     /// Set when the user's own commands deploy it (`k8s_custom_deploy`); then `objects` are not applied.
     pub custom_deploy: Option<Box<CustomDeploy>>,
+    /// Set for an object of the API; it is no resource of the configuration's own.
+    pub api: Option<Box<ApiTarget>>,
+}
+
+impl KubernetesTarget {
+    /// What applies it again when it changes, beside its images.
+    pub fn watched(&self) -> impl Iterator<Item = &WatchedTree> {
+        let of_deploy = self.custom_deploy.iter().flat_map(|deploy| &deploy.watched);
+        of_deploy.chain(self.api.iter().flat_map(|api| &api.watched))
+    }
 }
 
 /// Deploying by commands of the user's own (reference §2.5, `k8s_custom_deploy`).
@@ -129,8 +150,8 @@ pub struct KubernetesTarget {
 pub struct CustomDeploy {
     /// Applies the objects and prints what the server made of them, as YAML.
     pub apply: CommandLine,
-    /// Deletes them.
-    pub delete: CommandLine,
+    /// Deletes them. Without it what `apply` printed is deleted (only `v1alpha1.kubernetes_apply` may leave it out).
+    pub delete: Option<CommandLine>,
     /// A change of these runs `apply` again. What live update deals with is not among them.
     pub watched: Vec<WatchedTree>,
     /// Images that are told to `apply`, in the order of `image_deps`.

@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use super::deploy::Request;
-use super::edges::SharedEdges;
+use super::deploy::{DELETE_LIMIT, Request, declared_elsewhere, limit};
+use super::edges::{SharedEdges, cluster_failure};
 use super::effects::housekeeping;
 use super::local::describe;
+use crate::cluster::{DeleteOptions, Entry, Patience, delete_resource};
 use crate::engine::{BuiltImage, DeployedObject, Deployment, WorkError, WorkResult};
 use crate::k8s::{Object, Uid, is_complete_job, parse_objects, secret_values};
 use crate::logs::LogSink;
@@ -32,10 +33,11 @@ pub(super) async fn apply(
     // Before anything is applied: without a connection its pods could not be watched.
     edges.cluster().await?;
     let _turn = edges.custom_deploy_turn(name).await;
-    let limit = request.project.settings.k8s_upsert_timeout;
+    let limit = limit(&request.resource, &request.project);
     let commands = Commands { supervisor: &edges.supervisor, environment: edges.command_environment(), limit };
     if request.force
-        && let Err(error) = commands.delete(&deploy.delete, &log, cancel).await
+        && let Some(delete) = &deploy.delete
+        && let Err(error) = commands.delete(delete, &log, cancel).await
     {
         match error {
             WorkError::Cancelled => return Err(error),
@@ -48,7 +50,46 @@ pub(super) async fn apply(
     let output = commands.run("apply", &command, &log, cancel).await?;
     let objects = applied_objects(&output, &request.project.root)?;
     edges.logs.mask(&objects.iter().flat_map(secret_values).collect::<Vec<_>>());
-    Ok(Deployment { objects: deployed(&objects, &log), template_hashes: std::collections::BTreeSet::new() })
+    let objects = deployed(&objects, &log);
+    if records(&request.resource) {
+        record(edges, request, &objects, &log, cancel).await?;
+    }
+    Ok(Deployment { objects, template_hashes: std::collections::BTreeSet::new() })
+}
+
+/// Whether what the command has printed is deleted object by object, for want of a command that does it.
+pub(super) fn records(resource: &Resource) -> bool {
+    custom_deploy_of(resource).is_some_and(|deploy| deploy.delete.is_none())
+}
+
+/// Remembers what the command has applied, and deletes what it applied before and does not any more.
+async fn record(
+    edges: &SharedEdges,
+    request: &Request,
+    objects: &[DeployedObject],
+    log: &LogSink,
+    cancel: &CancellationToken,
+) -> Result<(), WorkError> {
+    let name = &request.resource.name;
+    let inventory = edges.inventory(&request.project.name, log, cancel).await?;
+    let entry = |object: &DeployedObject| Entry {
+        id: object.id.clone(),
+        uid: Some(object.uid.0.to_string()),
+        resource: name.to_string(),
+        adopted: false,
+    };
+    let patience = Patience::new(DELETE_LIMIT, cancel, Some(log));
+    inventory.record(objects.iter().map(entry).collect(), &patience).await.map_err(cluster_failure)?;
+    let mut kept = declared_elsewhere(&request.project, name);
+    kept.extend(objects.iter().map(|object| object.id.clone()));
+    let options = DeleteOptions {
+        declared_elsewhere: kept.into(),
+        limit: DELETE_LIMIT,
+        log: log.clone(),
+        cancel: cancel.clone(),
+    };
+    delete_resource(&inventory, name, &options).await;
+    Ok(())
 }
 
 /// Runs the delete command of a resource that vanished or was disabled.
@@ -59,10 +100,11 @@ pub(super) async fn delete(
     cancel: CancellationToken,
 ) -> WorkResult {
     let Some(deploy) = custom_deploy_of(&resource) else { return housekeeping(Ok(())) };
+    let Some(command) = &deploy.delete else { return housekeeping(Ok(())) };
     let log = edges.build_log(&resource.name);
     let _turn = edges.custom_deploy_turn(&resource.name).await;
     let commands = Commands { supervisor: &edges.supervisor, environment: edges.command_environment(), limit };
-    housekeeping(commands.delete(&deploy.delete, &log, &cancel).await)
+    housekeeping(commands.delete(command, &log, &cancel).await)
 }
 
 /// Runs the delete command of a resource for `devloop down`.
@@ -75,7 +117,8 @@ pub async fn delete_custom(
     cancel: &CancellationToken,
 ) -> Result<(), WorkError> {
     let Some(deploy) = custom_deploy_of(resource) else { return Ok(()) };
-    Commands { supervisor, environment, limit }.delete(&deploy.delete, log, cancel).await
+    let Some(command) = &deploy.delete else { return Ok(()) };
+    Commands { supervisor, environment, limit }.delete(command, log, cancel).await
 }
 
 fn custom_deploy_of(resource: &Resource) -> Option<&CustomDeploy> {

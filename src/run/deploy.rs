@@ -15,11 +15,13 @@ use crate::cluster::{
 };
 use crate::diagnostic::{RenderStyle, render};
 use crate::engine::{BuiltImage, DeployedObject, Deployment, Step, WorkError, WorkResult};
-use crate::k8s::{ImageMatcher, InjectedImage, Injection, ObjectId, inject_all};
-use crate::project::{ImageName, ImageReference, KubernetesTarget, Project, Resource, ResourceName, Target};
+use crate::k8s::{ImageMatcher, InjectedImage, Injection, ObjectId, Uid, inject_all};
+use crate::project::{
+    ApiKind, ImageName, ImageReference, KubernetesTarget, Project, Resource, ResourceName, Target, WatchReference,
+};
 
 /// How long deletions of a vanished resource may take to be accepted.
-const DELETE_LIMIT: Duration = Duration::from_mins(1);
+pub(super) const DELETE_LIMIT: Duration = Duration::from_mins(1);
 
 /// What is to be deployed.
 pub(super) struct Request {
@@ -40,6 +42,11 @@ async fn deploy_objects(
     cancel: &CancellationToken,
 ) -> Result<Deployment, WorkError> {
     let log = edges.build_log(&request.resource.name);
+    if let Some(api) = request.resource.api()
+        && api.kind == ApiKind::KubernetesDiscovery
+    {
+        return observe(edges, &api.watches).await;
+    }
     if let Some(step) = request.step {
         log.info(format!("{step} — Deploying"));
     }
@@ -62,11 +69,32 @@ async fn deploy_objects(
     Ok(Deployment { objects, template_hashes })
 }
 
+/// Nothing is applied: what is looked at counts as if it were.
+async fn observe(edges: &SharedEdges, watches: &[WatchReference]) -> Result<Deployment, WorkError> {
+    edges.cluster().await?;
+    let known = |watch: &WatchReference| {
+        let id = ObjectId {
+            api_version: String::new(),
+            kind: String::new(),
+            namespace: Some(watch.namespace.clone()),
+            name: watch.name.clone(),
+        };
+        Some(DeployedObject { id, uid: Uid(watch.uid.as_deref()?.into()), job_complete: false })
+    };
+    let objects = watches.iter().filter_map(known).collect();
+    Ok(Deployment { objects, template_hashes: std::collections::BTreeSet::new() })
+}
+
+/// How long applying may take.
+pub(super) fn limit(resource: &Resource, project: &Project) -> Duration {
+    resource.api().and_then(|api| api.timeout).unwrap_or(project.settings.k8s_upsert_timeout)
+}
+
 fn options(edges: &SharedEdges, request: &Request, mode: ApplyMode, cancel: &CancellationToken) -> ApplyOptions {
     ApplyOptions {
         resource: request.resource.name.clone(),
         mode,
-        object_limit: request.project.settings.k8s_upsert_timeout,
+        object_limit: limit(&request.resource, &request.project),
         declared_elsewhere: declared_elsewhere(&request.project, &request.resource.name).into(),
         log: edges.build_log(&request.resource.name),
         cancel: cancel.clone(),
@@ -123,7 +151,7 @@ fn injected_images(
 }
 
 /// The objects that other resources declare.
-fn declared_elsewhere(project: &Project, name: &ResourceName) -> Vec<ObjectId> {
+pub(super) fn declared_elsewhere(project: &Project, name: &ResourceName) -> Vec<ObjectId> {
     project
         .resources
         .values()
@@ -189,8 +217,15 @@ pub(super) async fn prune_stale(edges: SharedEdges, project: Arc<Project>, cance
             log: log.clone(),
             cancel: cancel.clone(),
         };
-        let gone: std::collections::BTreeSet<String> =
-            inventory.entries().into_iter().map(|entry| entry.resource).collect();
+        // What a command has printed is declared nowhere.
+        let is_printed =
+            |name: &str| project.resources.get(name).is_some_and(|resource| custom_deploy::records(resource));
+        let gone: std::collections::BTreeSet<String> = inventory
+            .entries()
+            .into_iter()
+            .map(|entry| entry.resource)
+            .filter(|resource| !is_printed(resource))
+            .collect();
         for resource in gone {
             delete_resource(&inventory, &ResourceName::new(resource), &options).await;
         }

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::edges::SharedEdges;
 use super::event_loop::EventSender;
 use super::live::container_ref;
-use crate::cluster::{ClusterEvent, PodEvent, PodLogs, WarmChannels, watch_events, watch_namespace};
+use crate::cluster::{ClusterEvent, FollowedPod, PodEvent, PodLogs, WarmChannels, watch_events, watch_namespace};
 use crate::engine::{Connection, ContainerPlace, Engine, Event, Mode};
 use crate::k8s::Uid;
 use crate::logs::{Level, LogSource};
@@ -93,12 +93,17 @@ impl Pods {
         channels.keep(&containers);
         let mut followed = Vec::new();
         let mut owners = HashMap::new();
+        let project = engine.project();
         for (resource, pods) in engine.pods_by_resource(ContainerPlace::Cluster) {
-            let sink = self.edges.logs.sink(Some(resource.clone()), LogSource::Runtime);
+            let api = project.and_then(|project| project.resources.get(&resource)?.api());
+            let wanted = api.and_then(|api| api.log_resource.clone());
+            let writes_to = wanted.filter(|name| project.is_some_and(|project| project.resources.contains_key(name)));
+            let sink = self.edges.logs.sink(Some(writes_to.unwrap_or_else(|| resource.clone())), LogSource::Runtime);
+            let selection = api.map(|api| api.logs.clone()).unwrap_or_default();
             for pod in pods {
                 owners.insert(pod.uid.clone(), resource.clone());
                 owners.extend(pod.owners.iter().map(|uid| (uid.clone(), resource.clone())));
-                followed.push((pod, sink.clone()));
+                followed.push(FollowedPod { pod, sink: sink.clone(), selection: selection.clone() });
             }
         }
         owners.extend(engine.deployed_objects());

@@ -161,7 +161,7 @@ fn trees(engine: &Engine) -> Vec<WatchedTree> {
             match &resource.target {
                 Target::Local(local) => trees.extend(local.watched.iter().cloned()),
                 Target::Kubernetes(target) => {
-                    trees.extend(target.custom_deploy.iter().flat_map(|deploy| deploy.watched.iter().cloned()));
+                    trees.extend(target.watched().cloned());
                 }
                 // Its files are those of its images.
                 Target::Compose(_) => {}

@@ -22,7 +22,10 @@ pub(super) fn project_json(outcome: &LoadOutcome) -> Value {
     let project = outcome.project.as_ref();
     let resources: Vec<Value> = project
         .into_iter()
-        .flat_map(|project| project.resources.values().map(|resource| resources::resource(project, resource)))
+        .flat_map(|project| project.resources.values().map(move |resource| (project, resource)))
+        // Those are listed as what they are: objects of the API.
+        .filter(|(_, resource)| resource.api().is_none())
+        .map(|(project, resource)| resources::resource(project, resource))
         .collect();
     let api_objects: Vec<Value> =
         project.into_iter().flat_map(|project| project.api_objects.iter().map(|it| api_object(it))).collect();

@@ -99,7 +99,7 @@ fn kubernetes(project: &Project, target: &KubernetesTarget) -> Value {
             PodReadiness::Ignore => "ignore",
             PodReadiness::Succeeded => "succeeded",
         },
-        "extra_pod_selectors": target.extra_pod_selectors,
+        "extra_pod_selectors": target.extra_pod_selectors.iter().map(|it| &it.labels).collect::<Vec<_>>(),
         "discovery_strategy": match target.discovery {
             DiscoveryStrategy::Default => "default",
             DiscoveryStrategy::SelectorsOnly => "selectors-only",
@@ -131,9 +131,9 @@ fn custom_deploy(deploy: &CustomDeploy) -> Map<String, Value> {
         "cmd": deploy.apply.argv,
         "dir": path(&deploy.apply.dir),
         "env": environment(&deploy.apply),
-        "delete_cmd": deploy.delete.argv,
-        "delete_dir": path(&deploy.delete.dir),
-        "delete_env": environment(&deploy.delete),
+        "delete_cmd": deploy.delete.as_ref().map(|delete| &delete.argv),
+        "delete_dir": deploy.delete.as_ref().map(|delete| path(&delete.dir)),
+        "delete_env": deploy.delete.as_ref().map_or_else(|| json!({}), environment),
         "image_deps": deploy.image_deps,
         "deps": roots(&deploy.watched),
     });

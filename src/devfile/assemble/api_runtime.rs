@@ -20,15 +20,6 @@ const RESOURCE: &str = "tilt.dev/resource";
 pub(super) fn api_runtime(objects: &[ApiObject], problems: &mut Vec<Diagnostic>) -> ApiRuntime {
     let mut runtime = ApiRuntime::default();
     let of = |kind: ApiKind| objects.iter().filter(move |object| object.kind == kind);
-    for object in of(ApiKind::KubernetesApply).chain(of(ApiKind::KubernetesDiscovery)) {
-        let (kind, name) = (object.kind, &object.name);
-        let text = format!("the {kind} `{name}` is checked and listed, but this version of devloop does not run it");
-        problems.push(
-            Diagnostic::warning(text)
-                .at(object.origin.clone())
-                .help("`k8s_yaml` or `k8s_custom_deploy` deploys the same"),
-        );
-    }
     for object in of(ApiKind::FileWatch) {
         let trees = match disabled(object, objects) {
             Some(_) => Vec::new(),
@@ -51,7 +42,7 @@ pub(super) fn api_runtime(objects: &[ApiObject], problems: &mut Vec<Diagnostic>)
 }
 
 /// A name of nothing is no error: another configuration may bring what it means.
-fn check_names<T>(
+pub(super) fn check_names<T>(
     object: &ApiObject,
     field: &str,
     what: &str,
@@ -69,31 +60,23 @@ fn check_names<T>(
     }
 }
 
-fn text(value: &Json, field: &str) -> String {
+pub(super) fn text(value: &Json, field: &str) -> String {
     value[field].as_str().unwrap_or_default().to_owned()
 }
 
-fn texts(value: &Json) -> Vec<String> {
+pub(super) fn texts(value: &Json) -> Vec<String> {
     value.as_array().into_iter().flatten().filter_map(|item| item.as_str().map(str::to_owned)).collect()
 }
 
-fn resource_of(object: &ApiObject) -> Option<ResourceName> {
+pub(super) fn resource_of(object: &ApiObject) -> Option<ResourceName> {
     object.annotations.get(RESOURCE).filter(|name| !name.is_empty()).map(|name| ResourceName::from(name.as_str()))
 }
 
 fn command(object: &ApiObject, objects: &[ApiObject]) -> ApiCommand {
     let spec = &object.spec;
-    let pair = |entry: String| match entry.split_once('=') {
-        Some((key, value)) => (key.to_owned(), value.to_owned()),
-        None => (entry, String::new()),
-    };
     ApiCommand {
         name: object.name.clone(),
-        command: CommandLine {
-            argv: texts(&spec["args"]),
-            dir: PathBuf::from(text(spec, "dir")),
-            env: texts(&spec["env"]).into_iter().map(pair).collect(),
-        },
+        command: command_line(spec),
         readiness_probe: probe(&spec["readinessProbe"]),
         file_watches: texts(&spec["restartOn"]["fileWatches"]),
         restart_buttons: texts(&spec["restartOn"]["uiButtons"]),
@@ -103,6 +86,19 @@ fn command(object: &ApiObject, objects: &[ApiObject]) -> ApiCommand {
         }),
         resource: resource_of(object),
         disabled: disabled(object, objects),
+    }
+}
+
+/// `args`, `dir` and `env` of an object or a part of one.
+pub(super) fn command_line(spec: &Json) -> CommandLine {
+    let pair = |entry: String| match entry.split_once('=') {
+        Some((key, value)) => (key.to_owned(), value.to_owned()),
+        None => (entry, String::new()),
+    };
+    CommandLine {
+        argv: texts(&spec["args"]),
+        dir: PathBuf::from(text(spec, "dir")),
+        env: texts(&spec["env"]).into_iter().map(pair).collect(),
     }
 }
 
@@ -191,7 +187,7 @@ fn watched(object: &ApiObject, problems: &mut Vec<Diagnostic>) -> Vec<WatchedTre
 }
 
 /// Why an object is switched off; `None` when it is not.
-fn disabled(object: &ApiObject, objects: &[ApiObject]) -> Option<String> {
+pub(super) fn disabled(object: &ApiObject, objects: &[ApiObject]) -> Option<String> {
     let source = object.spec.get("disableSource")?;
     let switched = |reference: &Json| -> Result<bool, String> {
         let (name, key) = (text(reference, "name"), text(reference, "key"));

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use indexmap::IndexMap;
 
+use super::api_kubernetes::api_resources;
 use super::api_runtime::api_runtime;
 use super::compose::{compose_names, compose_services};
 use super::custom_deploys::{custom_deploy, custom_groups};
@@ -23,7 +24,7 @@ use super::unused_images::{Deployables, unused_image_warning};
 use crate::devfile::KubeInfo;
 use crate::devfile::declarations::{Declarations, LocalResourceDeclaration};
 use crate::diagnostic::{Diagnostic, Span};
-use crate::k8s::secret_values;
+use crate::k8s::{LabelSelector, secret_values};
 use crate::project::{
     DiscoveryStrategy, ImageBuild, ImageName, KubernetesTarget, LocalTarget, PathFilter, PatternSet, PodReadiness,
     Project, Resource, ResourceName, Target, TriggerMode, WatchedTree,
@@ -133,7 +134,11 @@ pub fn assemble(declarations: Declarations, options: &AssembleOptions, namer: Op
     }
     check_names(&resources, &mut problems);
 
-    let used: Vec<ImageName> = used_images(&resources, Target::images);
+    // They are no resources of the configuration's own: selection, dependencies and names do not concern them.
+    let api = api_runtime(&api_objects, &mut problems);
+    let of_api = api_resources(&api_objects, &api, &images, &mut problems);
+    let all = || resources.values().chain(&of_api);
+    let used: Vec<ImageName> = used_images(all(), Target::images);
     let has_services = resources.values().any(|resource| matches!(resource.target, Target::Compose(_)));
     let deployables = Deployables {
         has_resources: !resources.is_empty(),
@@ -145,13 +150,13 @@ pub fn assemble(declarations: Declarations, options: &AssembleOptions, namer: Op
     if !problems.iter().any(Diagnostic::is_error) {
         problems.extend(unused_image_warning(&images, &used, &suppressed_unused_images, &deployables));
     }
-    let on_cluster = used_images(&resources, Target::cluster_images);
-    let deployed = used_images(&resources, Target::deployed_images);
+    let on_cluster = used_images(all(), Target::cluster_images);
+    let deployed = used_images(all(), Target::deployed_images);
     check_live_updates(&deployed, &on_cluster, &images, &mut problems);
-    if let Some(call) = first_objects_call
+    if let Some(call) = &first_objects_call
         && options.subcommand != "config"
     {
-        problems.extend(refused_context(&options.kube, &allowed_contexts, call));
+        problems.extend(refused_context(&options.kube, &allowed_contexts, call.clone()));
     }
     check_dependencies(&mut resources, &mut problems);
     select(&mut resources, &selection, &mut problems);
@@ -163,12 +168,21 @@ pub fn assemble(declarations: Declarations, options: &AssembleOptions, namer: Op
         );
     }
 
-    let api = api_runtime(&api_objects, &mut problems);
+    if let (Some(first), None) = (of_api.first(), &first_objects_call)
+        && options.subcommand != "config"
+    {
+        problems.extend(refused_context(&options.kube, &allowed_contexts, first.origin.clone()));
+    }
     if problems.iter().any(Diagnostic::is_error) {
         return Assembled { project: None, diagnostics: problems };
     }
     let secrets = if settings.mask_secrets {
-        objects.iter().flat_map(|object| secret_values(&object.object)).collect()
+        let applied = of_api.iter().filter_map(|resource| match &resource.target {
+            Target::Kubernetes(target) => Some(&target.objects),
+            Target::Local(_) | Target::Compose(_) => None,
+        });
+        let declared = objects.iter().map(|object| &object.object);
+        declared.chain(applied.flatten()).flat_map(|object| secret_values(object)).collect()
     } else {
         Vec::new()
     };
@@ -182,7 +196,11 @@ pub fn assemble(declarations: Declarations, options: &AssembleOptions, namer: Op
             .into_iter()
             .chain(compose.images.into_iter().map(|(name, image)| (name, Arc::new(image))))
             .collect(),
-        resources: resources.into_iter().map(|(name, resource)| (name, Arc::new(resource))).collect(),
+        resources: resources
+            .into_values()
+            .chain(of_api)
+            .map(|resource| (resource.name.clone(), Arc::new(resource)))
+            .collect(),
         api,
         api_objects: api_objects.into_iter().map(Arc::new).collect(),
         settings,
@@ -255,9 +273,10 @@ fn kubernetes_resource(
         deployed_images,
         objects: group.objects.iter().map(|index| Arc::clone(&objects[*index].object)).collect(),
         port_forwards: group.port_forwards,
-        extra_pod_selectors: group.extra_pod_selectors,
+        extra_pod_selectors: group.extra_pod_selectors.into_iter().map(LabelSelector::from).collect(),
         discovery: group.discovery.unwrap_or(DiscoveryStrategy::Default),
         custom_deploy,
+        api: None,
     };
     Resource {
         name: ResourceName::new(group.name),
@@ -301,11 +320,11 @@ fn local_resource(
 }
 
 fn used_images<'r>(
-    resources: &'r IndexMap<ResourceName, Resource>,
+    resources: impl Iterator<Item = &'r Resource>,
     field: impl Fn(&'r Target) -> &'r [ImageName],
 ) -> Vec<ImageName> {
     let mut used: Vec<ImageName> = Vec::new();
-    for resource in resources.values() {
+    for resource in resources {
         for name in field(&resource.target) {
             if !used.contains(name) {
                 used.push(name.clone());

@@ -64,7 +64,7 @@ pub(super) fn custom_deploy(
         }
     }
     let watched = watched(&declaration.deps, declaration.live_update.as_ref());
-    (CustomDeploy { apply: declaration.apply, delete: declaration.delete, watched, image_deps }, names)
+    (CustomDeploy { apply: declaration.apply, delete: Some(declaration.delete), watched, image_deps }, names)
 }
 
 fn unknown_image(declaration: &CustomDeployDeclaration, text: &str, images: &Images) -> Diagnostic {

@@ -3,6 +3,7 @@
 //!
 //! The order is that of reference §3.1: images, objects, grouping, `k8s_resource` calls, local resources, checks.
 
+mod api_kubernetes;
 mod api_runtime;
 mod assemble;
 mod custom_deploys;

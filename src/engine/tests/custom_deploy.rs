@@ -26,7 +26,7 @@ fn custom(name: &str, images: &[&str]) -> Resource {
         target.objects.clear();
         target.custom_deploy = Some(Box::new(CustomDeploy {
             apply: command("apply"),
-            delete: command("delete"),
+            delete: Some(command("delete")),
             watched: vec![tree(&format!("/p/{name}/chart"))],
             image_deps: images.iter().map(|name| ImageName::from(*name)).collect(),
         }));

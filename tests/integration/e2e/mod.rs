@@ -1,5 +1,6 @@
 //! Tests against a real engine and a real cluster; each is ignored unless asked for.
 
+mod api_objects;
 mod apply;
 mod custom_deploy;
 mod charts;

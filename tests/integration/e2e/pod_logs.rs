@@ -3,8 +3,9 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use devloop::cluster::{PodEvent, PodLogs, watch_namespace};
+use devloop::cluster::{FollowedPod, PodEvent, PodLogs, watch_namespace};
 use devloop::k8s::Pod;
+use devloop::project::PodLogSelection;
 use serde_json::json;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -36,7 +37,11 @@ async fn follow(
             Ok(Some(PodEvent::Deleted(uid))) => pods.retain(|known| known.uid != uid),
             _ => {}
         }
-        logs.follow(pods.iter().map(|pod| (pod.clone(), ground.sink())).collect());
+        logs.follow(
+            pods.iter()
+                .map(|pod| FollowedPod { pod: pod.clone(), sink: ground.sink(), selection: PodLogSelection::default() })
+                .collect(),
+        );
         let lines = ground.lines();
         if done(&lines) {
             break;
