@@ -62,11 +62,22 @@ pub(super) enum Subcommand {
         #[arg(long)]
         json: bool,
     },
+    /// Register objects of the API; for commands of a configuration, as older public extensions run them.
+    #[command(hide = true)]
+    Apply(ApplyArgs),
     /// Print a completion script for a shell.
     Completions {
         /// The shell.
         shell: clap_complete::Shell,
     },
+}
+
+/// What `apply` takes.
+#[derive(Clone, Debug, Args)]
+pub(super) struct ApplyArgs {
+    /// The YAML with the objects; `-` for standard input.
+    #[arg(short, long = "filename", value_name = "FILE")]
+    pub(super) file: PathBuf,
 }
 
 /// What every command that evaluates a configuration takes.

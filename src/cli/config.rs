@@ -63,7 +63,7 @@ pub(super) fn evaluate(
         kube: kube.info(),
         environment: std::collections::BTreeMap::new(),
         // Nobody sees what its commands write but the configuration itself.
-        commands: Arc::new(ConfigCommands { supervisor: Supervisor::default(), colors: false }),
+        commands: Arc::new(ConfigCommands { supervisor: Supervisor::default(), colors: false, entry_file: None }),
         cache: ParseCache::default(),
         log: logs.sink(None, LogSource::Build),
         cancel: CancellationToken::new(),

@@ -14,7 +14,7 @@ use super::exit_code::ExitCode;
 use crate::cluster::{Cluster, DownOptions, DownReport, Namespaces, down as tear_down};
 use crate::engine::WorkError;
 use crate::logs::{LogSource, LogStore};
-use crate::process::{CommandEnvironment, SessionEnvironment, Supervisor, session_environment};
+use crate::process::{CommandEnvironment, SessionEnvironment, Supervisor};
 use crate::project::{ComposeProject, Project, Resource, ResourceName, Target};
 use crate::run::{Interrupts, compose_down, delete_custom};
 use crate::ui::headless::{self, HeadlessOptions};
@@ -31,8 +31,9 @@ pub(super) fn down(arguments: &DownArgs) -> Result<ExitCode, CommandError> {
         devfile: outcome.environment.clone(),
         kubeconfig: kube.frozen.as_ref().map(|frozen| frozen.path().to_path_buf()),
         colors: common::colors_on_stderr(),
+        entry_file: None,
     };
-    let environment = session_environment(&environment, |name| std::env::var_os(name).is_some());
+    let environment = Supervisor::default().environment(&environment);
     let Some(project) = outcome.project else { return Ok(ExitCode::Config) };
     let services = compose_projects(&project);
     if kube.context.is_none() && services.is_empty() {

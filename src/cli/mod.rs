@@ -1,5 +1,6 @@
 //! Arguments and exit codes; the only place that prints errors.
 
+mod apply;
 mod args;
 mod exit_code;
 mod error;
@@ -13,6 +14,7 @@ mod lsp;
 mod remote;
 mod project_json;
 mod project_text;
+mod tilt;
 
 use std::ffi::OsString;
 
@@ -22,6 +24,7 @@ use crate::control::Action;
 use args::{Cli, Subcommand};
 pub use exit_code::ExitCode;
 use remote::Act;
+pub use tilt::run as run_as_tilt;
 
 /// Runs the command line and returns the code to exit with.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
@@ -53,6 +56,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Subcommand::Enable(arguments) => remote::act(&Act::Enable(&arguments)),
         Subcommand::Disable(arguments) => remote::act(&Act::Disable(&arguments)),
         Subcommand::Reload(arguments) => remote::act(&Act::Reload(&arguments)),
+        Subcommand::Apply(arguments) => apply::apply(&arguments),
         Subcommand::Args(arguments) => remote::args(&arguments),
         Subcommand::Version { json } => common::print_out(&version(json)).map(|()| ExitCode::Ok),
         Subcommand::Completions { shell } => {

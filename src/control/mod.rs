@@ -9,7 +9,7 @@ mod message;
 mod server;
 mod status_json;
 
-pub use address::{Address, AddressError};
+pub use address::Address;
 pub use client::{Client, ClientError};
 pub use message::{Action, LogQuery, Refusal, Reply, Request, SCHEMA, WaitFor, WaitQuery};
 pub use server::ControlServer;

@@ -10,13 +10,14 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use super::address::{Address, AddressError};
+use super::address::Address;
 use super::conclusion::{Conclusion, conclude};
 use super::message::{Action, LogQuery, Refusal, Reply, Request, WaitQuery};
 use super::status_json::{resource_json, status_json};
 use crate::diagnostic::did_you_mean;
 use crate::engine::{Command, ResourceSnapshot, Selection, Snapshot};
 use crate::logs::{Level, LogFilter, LogLine, LogReader, LogSource, LogStore, Producer};
+use crate::process::PrivateFolderError;
 use crate::project::ResourceName;
 use crate::run::Look;
 
@@ -53,7 +54,7 @@ impl ControlServer {
         logs: LogStore,
         commands: mpsc::Sender<Command>,
         looks: mpsc::Sender<Look>,
-    ) -> Result<Option<Self>, AddressError> {
+    ) -> Result<Option<Self>, PrivateFolderError> {
         address.prepare()?;
         if UnixStream::connect(address.socket()).await.is_ok() {
             return Ok(None);
@@ -61,7 +62,7 @@ impl ControlServer {
         // What is left is of a session that was killed.
         let _ = std::fs::remove_file(address.socket());
         let listener = UnixListener::bind(address.socket())
-            .map_err(|error| AddressError::Unusable { folder: address.socket().to_path_buf(), error })?;
+            .map_err(|error| PrivateFolderError::Unusable { folder: address.socket().to_path_buf(), error })?;
         let shared = Shared { snapshots, logs, commands, looks };
         let task = tokio::spawn(accept(listener, shared));
         Ok(Some(Self { address, task }))

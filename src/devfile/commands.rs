@@ -30,6 +30,8 @@ pub struct CommandOutput {
     pub stderr: Vec<u8>,
     /// How it ended.
     pub status: ExitStatus,
+    /// The objects that it has applied, as YAML.
+    pub applied: String,
 }
 
 /// Runs commands to their end.

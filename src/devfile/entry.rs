@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::assemble::{AssembleOptions, Assembled, NameWorkloads, assemble};
 use super::commands::{CommandRunner, NoCommands};
 use super::declarations::Declarations;
+use super::extensions::{Unit, unloaded};
 use super::kube_info::KubeInfo;
 use super::language::ParseCache;
 use super::language::evaluate::execute;
@@ -18,10 +19,11 @@ use super::language::paths;
 use super::language::session::Session;
 use super::language::workload_function::WorkloadFunction;
 use super::seen_file::SeenFile;
+use super::units::run_units;
 use super::usage::Usage;
 use crate::diagnostic::Diagnostic;
 use crate::logs::{LogSink, LogSource, LogStore};
-use crate::project::{Project, WatchedTree};
+use crate::project::{ApiKind, ApiObject, Project, WatchedTree};
 
 /// Enough for the deepest calls that [`super::language::evaluate`] allows; only what is used takes memory.
 const STACK_BYTES: usize = 256 << 20;
@@ -87,6 +89,8 @@ impl LoadOptions {
 pub struct LoadOutcome {
     /// `None` when there is an error among the diagnostics.
     pub project: Option<Project>,
+    /// Where there is no project: the objects of the API that were registered before the error (reference §2.15).
+    pub reached: Option<Project>,
     /// All problems, warnings included.
     pub diagnostics: Vec<Diagnostic>,
     /// A change of any of these is a reason to run again, after a failure too.
@@ -95,6 +99,8 @@ pub struct LoadOutcome {
     pub seen_files: Vec<SeenFile>,
     /// For the next run and for commands.
     pub environment: EnvironmentOverlay,
+    /// A repository of extensions could not be reached: the same run may do better later.
+    pub awaits_repository: bool,
     /// How long it took.
     pub duration: Duration,
 }
@@ -112,6 +118,8 @@ pub struct Evaluation {
     pub environment: EnvironmentOverlay,
     /// What was called.
     pub usage: Usage,
+    /// A repository of extensions could not be reached: the same run may do better later.
+    pub awaits_repository: bool,
 }
 
 /// Runs a configuration: executes its files and assembles what they declare. Blocks; commands may take their time.
@@ -120,11 +128,11 @@ pub fn load(options: LoadOptions) -> LoadOutcome {
     let log = options.log.clone();
     let entry_file = options.entry_file.clone();
     let environment = options.environment.clone();
-    let (evaluation, project) = match on_large_stack(|| execute_and_assemble(options)) {
+    let (evaluation, project, reached) = match on_large_stack(|| execute_and_assemble(options)) {
         Ok(done) => done,
-        Err(problem) => (failed(entry_file, environment, problem), None),
+        Err(problem) => (failed(entry_file, environment, problem), None, None),
     };
-    let Evaluation { declarations, diagnostics, seen_files, environment, .. } = evaluation;
+    let Evaluation { declarations, diagnostics, seen_files, environment, awaits_repository, .. } = evaluation;
     let config_files = declarations.config_files;
     let mut project = project;
     if let Some(project) = &mut project {
@@ -135,14 +143,15 @@ pub fn load(options: LoadOptions) -> LoadOutcome {
         let name = project.entry_file.file_name().unwrap_or_default().to_string_lossy();
         log.info(format!("Successfully loaded {name} in {:.3} s", duration.as_secs_f64()));
     }
-    LoadOutcome { project, diagnostics, config_files, seen_files, environment, duration }
+    LoadOutcome { project, reached, diagnostics, config_files, seen_files, environment, awaits_repository, duration }
 }
 
 /// Executes the entry file and what it loads.
 pub fn evaluate(options: LoadOptions) -> Evaluation {
     let entry_file = options.entry_file.clone();
     let environment = options.environment.clone();
-    on_large_stack(|| execute_all(options).0).unwrap_or_else(|problem| failed(entry_file, environment, problem))
+    on_large_stack(|| execute_all(options, Leftovers::Leave).0)
+        .unwrap_or_else(|problem| failed(entry_file, environment, problem))
 }
 
 fn failed(entry_file: Option<PathBuf>, environment: EnvironmentOverlay, problem: String) -> Evaluation {
@@ -152,6 +161,7 @@ fn failed(entry_file: Option<PathBuf>, environment: EnvironmentOverlay, problem:
         seen_files: Vec::new(),
         environment,
         usage: Usage::default(),
+        awaits_repository: false,
     }
 }
 
@@ -168,24 +178,75 @@ fn on_large_stack<T: Send>(work: impl FnOnce() -> T + Send) -> Result<T, String>
 }
 
 /// The declarations that are left behind have nothing but what the next run needs.
-fn execute_and_assemble(options: LoadOptions) -> (Evaluation, Option<Project>) {
-    let assemble_options = AssembleOptions { kube: options.kube.clone(), subcommand: options.subcommand.clone() };
-    let (mut evaluation, namer) = execute_all(options);
+fn execute_and_assemble(options: LoadOptions) -> (Evaluation, Option<Project>, Option<Project>) {
+    let template = options.clone();
+    let (mut evaluation, namer, units) = execute_all(options, Leftovers::Find);
+    let (kube, subcommand) = (template.kube.clone(), template.subcommand.clone());
+    let assemble_options = AssembleOptions { kube, subcommand, may_be_empty: !units.is_empty() };
+    let reached = reached_objects(&evaluation.declarations);
     if evaluation.diagnostics.iter().any(Diagnostic::is_error) {
-        return (evaluation, None);
+        return (evaluation, None, reached.and_then(|reached| assembled_alone(reached, &assemble_options)));
     }
     let config_files = evaluation.declarations.config_files.clone();
-    let left = Declarations { config_files, ..Declarations::new(evaluation.declarations.entry_file.clone()) };
+    let allowed_contexts = evaluation.declarations.allowed_contexts.clone();
+    let left = Declarations {
+        allowed_contexts,
+        config_files,
+        ..Declarations::new(evaluation.declarations.entry_file.clone())
+    };
     let declarations = std::mem::replace(&mut evaluation.declarations, left);
     let by_function = namer.as_ref().map(|namer| namer as &dyn NameWorkloads);
     let Assembled { project, diagnostics } = assemble(declarations, &assemble_options, by_function);
     evaluation.diagnostics.extend(namer.into_iter().flat_map(WorkloadFunction::into_diagnostics));
     evaluation.diagnostics.extend(diagnostics);
-    let project = project.filter(|_| !evaluation.diagnostics.iter().any(Diagnostic::is_error));
-    (evaluation, project)
+    let mut project = project.filter(|_| !evaluation.diagnostics.iter().any(Diagnostic::is_error));
+    if let Some(project) = &mut project {
+        run_units(&mut evaluation, project, &template, units);
+        project.config_files.clone_from(&evaluation.declarations.config_files);
+    }
+    let reached = reached.filter(|_| project.is_none());
+    let reached = reached.and_then(|reached| assembled_alone(reached, &assemble_options));
+    (evaluation, project, reached)
 }
 
-fn execute_all(options: LoadOptions) -> (Evaluation, Option<WorkloadFunction>) {
+/// The declarations of a run with nothing in them but objects of the API that need nothing else; `None` when there are none.
+fn reached_objects(declarations: &Declarations) -> Option<Declarations> {
+    // An image may not have been declared yet.
+    let needs_images = |object: &ApiObject| object.spec.get("imageMaps").is_some();
+    let api_objects: Vec<ApiObject> =
+        declarations.api_objects.iter().filter(|object| !needs_images(object)).cloned().collect();
+    let runs = |object: &ApiObject| !matches!(object.kind, ApiKind::Extension | ApiKind::ExtensionRepo);
+    if !api_objects.iter().any(runs) {
+        return None;
+    }
+    Some(Declarations {
+        api_objects,
+        allowed_contexts: declarations.allowed_contexts.clone(),
+        settings: declarations.settings.clone(),
+        global_ignores: declarations.global_ignores.clone(),
+        ..Declarations::new(declarations.entry_file.clone())
+    })
+}
+
+fn assembled_alone(objects: Declarations, options: &AssembleOptions) -> Option<Project> {
+    // What is wrong with them has been said, or is said as soon as the run ends without an error.
+    assemble(objects, &AssembleOptions { may_be_empty: true, ..options.clone() }, None).project
+}
+
+/// What becomes of extensions that nobody has loaded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Leftovers {
+    /// Their files are found, which may take a clone.
+    Find,
+    /// Nothing.
+    Leave,
+}
+
+/// Executes the entry file and what it loads; what names workloads, and the extensions that are left over.
+pub(super) fn execute_all(
+    options: LoadOptions,
+    leftovers: Leftovers,
+) -> (Evaluation, Option<WorkloadFunction>, Vec<Unit>) {
     let (entry_file, tried) = entry(options.entry_file.as_deref(), &options.dir);
     let session = Session::new(entry_file.clone(), options);
     session.cache.begin();
@@ -229,12 +290,16 @@ fn execute_all(options: LoadOptions) -> (Evaluation, Option<WorkloadFunction>) {
             report_unused_steps(&session);
         }
     }
+    let is_well = !session.state().diagnostics.iter().any(Diagnostic::is_error);
+    let units = if is_well && leftovers == Leftovers::Find { unloaded(&session) } else { Vec::new() };
+    let awaits_repository = session.state().awaits_repository;
     let selection = session.state().config.selection(&session.args);
     session.state().declarations.selection = selection;
     let namer = WorkloadFunction::of(&session);
     let seen_files = std::mem::take(&mut session.state().seen_files);
     let (declarations, diagnostics, environment, usage) = session.into_parts();
-    (Evaluation { declarations, diagnostics, seen_files, environment: environment.overlay(), usage }, namer)
+    let environment = environment.overlay();
+    (Evaluation { declarations, diagnostics, seen_files, environment, usage, awaits_repository }, namer, units)
 }
 
 /// The entry file, and the paths that were tried for it.

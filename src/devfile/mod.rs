@@ -3,6 +3,7 @@
 //! [`load()`] runs the entry file; builtins record [`declarations`]; [`assemble`] makes a project of them.
 
 pub mod analysis;
+mod applied;
 pub mod assemble;
 mod builtins;
 mod commands;
@@ -15,10 +16,12 @@ mod extensions;
 mod language;
 mod seen_file;
 mod entry;
+mod units;
 mod usage;
 #[expect(unsafe_code, reason = "starlark's derive macro implements an unsafe marker trait")]
 mod values;
 
+pub use applied::applied_objects;
 pub use assemble::{AssembleOptions, Assembled};
 pub use catalogue::{CatalogueEntry, CatalogueKind, CatalogueParameter, catalogue, find_in_catalogue};
 pub use commands::{CommandOutput, CommandRunner, ConfigCommand};

@@ -190,6 +190,8 @@ pub fn compose_namespace(project: &str) -> String {
 pub struct ConfigOutcome {
     /// The project; `None` when there are errors.
     pub project: Option<Arc<Project>>,
+    /// Where there is none: the objects of the API that were registered before the error, and nothing else.
+    pub reached: Option<Arc<Project>>,
     /// Errors and warnings.
     pub diagnostics: Vec<Diagnostic>,
     /// What is watched for the next evaluation, also after a failed one.

@@ -30,6 +30,12 @@ impl Engine {
             if std::mem::take(&mut self.state.config.reselect) {
                 self.select_anew(&project);
             }
+        } else if let Some(reached) = outcome.reached {
+            let project = match &self.state.project {
+                Some(current) => Arc::new(with_objects_of(current, &reached)),
+                None => reached,
+            };
+            self.adopt(&project);
         }
     }
 
@@ -230,6 +236,22 @@ impl Engine {
         self.log(Some(name.clone()), Level::Info, "disabled");
         self.refresh_runtime(name);
     }
+}
+
+/// A project with the objects of the API of another one beside its own, and in place of those of the same names.
+fn with_objects_of(project: &Project, other: &Project) -> Project {
+    let mut merged = project.clone();
+    merged.api.commands.extend(other.api.commands.iter().map(|(name, command)| (name.clone(), Arc::clone(command))));
+    merged.api.buttons.extend(other.api.buttons.iter().map(|(name, button)| (name.clone(), Arc::clone(button))));
+    merged.api.file_watches.extend(other.api.file_watches.iter().map(|(name, trees)| (name.clone(), trees.clone())));
+    merged.resources.extend(other.resources.iter().map(|(name, resource)| (name.clone(), Arc::clone(resource))));
+    for object in &other.api_objects {
+        match merged.api_objects.iter_mut().find(|it| it.kind == object.kind && it.name == object.name) {
+            Some(known) => *known = Arc::clone(object),
+            None => merged.api_objects.push(Arc::clone(object)),
+        }
+    }
+    merged
 }
 
 fn same_kind(old: &Target, new: &Target) -> bool {

@@ -253,6 +253,7 @@ impl Script {
     fn load(&mut self, project: &Arc<Project>) {
         let outcome = ConfigOutcome {
             project: Some(Arc::clone(project)),
+            reached: None,
             diagnostics: vec![],
             config_files: project.config_files.clone(),
             duration: Duration::ZERO,
@@ -561,6 +562,32 @@ fn a_ci_run_waits_for_the_apply_of_an_object_and_not_for_its_pods() {
     script.deployed("web");
     script.pod(Pod { phase: PodPhase::Failed, ..running("web", "pod-1", "c1", "web") });
     assert_eq!(script.engine.snapshot().verdict, Some(Verdict::Success));
+}
+
+#[test]
+fn objects_that_were_registered_before_an_error_count_and_none_is_taken_away_by_it() {
+    let before = with_api(vec![api_command("old", |_| {})], vec![]);
+    let reached = with_api(vec![api_command("new", |_| {})], vec![]);
+    let failed = |reached: &Arc<Project>| {
+        WorkResult::Config(Box::new(ConfigOutcome {
+            project: None,
+            reached: Some(Arc::clone(reached)),
+            diagnostics: vec![crate::diagnostic::Diagnostic::error("a slip")],
+            config_files: vec![tree("/p/Devfile")],
+            duration: Duration::ZERO,
+        }))
+    };
+    let mut script = Script::new(Mode::Up, &before);
+    assert_eq!(script.asked(), ["load", "cmd old"]);
+    script.changed(&["/p/Devfile"]);
+    script.finish("load", failed(&reached));
+    assert_eq!(script.asked(), ["load", "cmd new"], "the old one runs on");
+    let names: Vec<String> = script.engine.snapshot().commands.into_iter().map(|it| it.name).collect();
+    assert_eq!(names, ["old", "new"]);
+    // The next good run takes away what it does not declare.
+    script.changed(&["/p/Devfile"]);
+    script.load(&reached);
+    assert_eq!(script.asked(), ["load", "cancel"]);
 }
 
 #[test]

@@ -3,6 +3,12 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+/// Names the configuration of the session to whatever calls devloop by the name `tilt`.
+pub const ENTRY_FILE: &str = "DEVLOOP_ENTRY_FILE";
+
+/// Names a file that takes the objects which a command of the configuration applies.
+pub const APPLIED: &str = "DEVLOOP_APPLIED";
+
 /// In what the environment of a command differs from devloop's own.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CommandEnvironment {
@@ -21,6 +27,8 @@ pub struct SessionEnvironment {
     pub kubeconfig: Option<PathBuf>,
     /// Whether the terminal shows colours.
     pub colors: bool,
+    /// The configuration of the session, absolute; `None` where there is no session.
+    pub entry_file: Option<PathBuf>,
 }
 
 /// The environment of every command of a session. `is_inherited` tells whether devloop's own environment has a variable:
@@ -37,6 +45,9 @@ pub fn session_environment(session: &SessionEnvironment, is_inherited: impl Fn(&
     }
     if let Some(kubeconfig) = &session.kubeconfig {
         environment.set.push(("KUBECONFIG".to_owned(), kubeconfig.display().to_string()));
+    }
+    if let Some(entry_file) = &session.entry_file {
+        environment.set.push((ENTRY_FILE.to_owned(), entry_file.display().to_string()));
     }
     let mut defaults = vec![
         ("LINES", "24"),
@@ -76,6 +87,7 @@ mod tests {
             .into(),
             kubeconfig: Some("/tmp/k".into()),
             colors: true,
+            entry_file: Some("/p/Devfile".into()),
         };
         let environment = session_environment(&session, |name| matches!(name, "LINES" | "PYTHONUNBUFFERED"));
         let value = |name: &str| environment.set.iter().rfind(|(set, _)| set == name).map(|(_, value)| value.as_str());
@@ -83,6 +95,7 @@ mod tests {
         assert_eq!(value("LINES"), None);
         assert_eq!(value("KUBECONFIG"), Some("/tmp/k"));
         assert_eq!(value("FORCE_COLOR"), Some("1"));
+        assert_eq!(value(ENTRY_FILE), Some("/p/Devfile"));
         assert_eq!(value("TILT_DISABLE_ANALYTICS"), Some("1"));
         // What the Devfile has removed is not set any more, so that the default counts.
         assert_eq!(value("PYTHONUNBUFFERED"), Some("1"));

@@ -8,9 +8,10 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::environment::CommandEnvironment;
+use super::environment::{CommandEnvironment, SessionEnvironment, session_environment};
 use super::launch::{attend, launch};
 use super::process_error::ProcessError;
+use super::tools_folder::add_tools;
 use crate::logs::LogSink;
 use crate::project::CommandLine;
 
@@ -32,6 +33,13 @@ impl Supervisor {
     /// A supervisor by another binary than the running one, for tests.
     pub fn with_program(program: impl Into<PathBuf>) -> Self {
         Self { program: program.into(), grace: Self::GRACE, hurry: CancellationToken::new() }
+    }
+
+    /// The environment of a session's commands (reference §1.6). Where the `PATH` leads to no `tilt`, devloop is one.
+    pub fn environment(&self, session: &SessionEnvironment) -> CommandEnvironment {
+        let mut environment = session_environment(session, |name| std::env::var_os(name).is_some());
+        add_tools(&self.program, &mut environment);
+        environment
     }
 
     /// Runs a command to its end and passes its output on. When it returns, however it returns, no process that the

@@ -17,6 +17,7 @@ mod probe;
 mod project;
 mod resource;
 mod settings;
+mod tilt_version;
 
 pub use api_object::{ApiKind, ApiObject};
 pub use api_runtime::{ApiCommand, ApiRuntime, Button, ButtonInput, ButtonInputKind, StartOn};
@@ -37,3 +38,4 @@ pub use resource::{
     CustomDeploy, DiscoveryStrategy, KubernetesTarget, LocalTarget, PodReadiness, Resource, Target, TriggerMode,
 };
 pub use settings::{CiSettings, Features, PruneFrequency, PruneSettings, Registry, Settings};
+pub use tilt_version::TILT_VERSION;

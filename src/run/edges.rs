@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 
+use super::config::Retry;
 use super::custom_deploy::Turns;
 use super::session::SessionOptions;
 use crate::cluster::{Cluster, Inventory, Node, Patience, RegistryChoice, discover_registry};
@@ -13,7 +14,7 @@ use crate::devfile::{EnvironmentOverlay, ParseCache, SeenFile};
 use crate::docker;
 use crate::engine::WorkError;
 use crate::logs::{LogSink, LogSource, LogStore};
-use crate::process::{CommandEnvironment, SessionEnvironment, Supervisor, session_environment};
+use crate::process::{CommandEnvironment, SessionEnvironment, Supervisor};
 use crate::project::{ProjectName, Registry, ResourceName};
 
 /// How long the API server may take to answer before a piece of work is handed back.
@@ -36,6 +37,7 @@ pub(super) struct Edges {
     pub(super) parse_cache: ParseCache,
     seen_files: Mutex<Vec<SeenFile>>,
     custom_deploys: Turns,
+    pub(super) config_retry: Mutex<Retry>,
     /// The compose command works on one project at a time (reference §3.17).
     pub(super) compose: tokio::sync::Mutex<()>,
 }
@@ -56,6 +58,7 @@ impl Edges {
             parse_cache: ParseCache::default(),
             seen_files: Mutex::default(),
             custom_deploys: Turns::default(),
+            config_retry: Mutex::default(),
             compose: tokio::sync::Mutex::default(),
         }
     }
@@ -182,8 +185,9 @@ impl Edges {
             devfile: self.overlay(),
             kubeconfig: self.options.frozen.as_ref().map(|frozen| frozen.path().to_path_buf()),
             colors: self.options.colors,
+            entry_file: Some(self.options.entry_file.clone()),
         };
-        session_environment(&session, |name| std::env::var_os(name).is_some())
+        self.supervisor.environment(&session)
     }
 }
 

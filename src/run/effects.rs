@@ -14,7 +14,7 @@ impl EventLoop {
         let events = self.events.clone();
         match effect {
             Effect::LoadConfig { work, args } => {
-                self.spawn(work, |cancel| config::load_config(edges, args, cancel));
+                self.spawn(work, |cancel| config::load_config(edges, args, events, cancel));
             }
             Effect::Adopt { project } => {
                 edges.logs.mask(&project.secrets);

@@ -109,7 +109,8 @@ fn a_session_is_asked_and_commanded_from_another_terminal() {
     project.ask(&["enable", "--all"]).code(0);
     project.wait(&["server"]).code(0);
     assert!(up.quit().success());
-    assert!(fs::read_dir(project.path().join("run/devloop")).expect("the folder").next().is_none());
+    let left = fs::read_dir(project.path().join("run/devloop")).expect("the folder").flatten();
+    assert!(!left.map(|entry| entry.path()).any(|path| path.extension().is_some_and(|it| it == "sock")));
 }
 
 #[test]
@@ -203,4 +204,93 @@ fn a_folder_that_others_may_enter_is_not_used() {
     let up = project.up();
     up.wait_for("is not this user's alone");
     assert!(fs::read_dir(&folder).expect("the folder").next().is_none());
+}
+
+/// `PATH` without the folders that have a `tilt`.
+fn path_without_tilt() -> String {
+    let path = std::env::var("PATH").expect("PATH");
+    let without: Vec<&str> = path.split(':').filter(|folder| !Path::new(folder).join("tilt").exists()).collect();
+    without.join(":")
+}
+
+#[test]
+fn commands_that_call_tilt_reach_their_session() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let runtime = folder.path().join("run");
+    fs::create_dir_all(folder.path().join("elsewhere")).expect("folders");
+    fs::create_dir(&runtime).expect("a folder");
+    // As the public extensions do it: a version at the load, then commands against the session.
+    fs::write(
+        folder.path().join("Tiltfile"),
+        "
+version = str(local('tilt version', quiet=True)).split(', ')[0].replace('v', '')
+if [int(part) for part in version.split('.')] < [0, 30, 0]:
+    fail('too old')
+local_resource('later', 'echo it was triggered', auto_init=False, trigger_mode=TRIGGER_MODE_MANUAL, allow_parallel=True)
+local_resource('off', 'true', labels=['a'])
+local_resource('asks', dir='elsewhere', allow_parallel=True, cmd='tilt trigger later && tilt disable off && \
+    tilt wait --for=condition=Ready uiresource/later --timeout=20s && \
+    echo state $(tilt get uiresource off -o jsonpath={.status.disableStatus.state}) && tilt get uiresource -o name')
+local_resource('unknown', allow_parallel=True, cmd='echo {} | tilt apply -f - || tilt patch x || echo it was said', resource_deps=['asks'])
+",
+    )
+    .expect("a file");
+    let env = [("XDG_RUNTIME_DIR", runtime.to_string_lossy().into_owned()), ("PATH", path_without_tilt())];
+    let env: Vec<(&str, &str)> = env.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let mut up = Running::up_with(folder.path(), &["-f", "Tiltfile"], &env);
+    up.wait_for("it was triggered");
+    up.wait_for("state Disabled");
+    up.wait_for("uiresource.tilt.dev/later");
+    up.wait_for("`tilt patch x` is nothing that devloop knows");
+    up.wait_for("only by commands of a configuration while it is evaluated");
+    up.wait_for("it was said");
+    assert!(up.quit().success());
+
+    // A real one comes first.
+    let real = folder.path().join("bin");
+    fs::create_dir(&real).expect("a folder");
+    let program = real.join("tilt");
+    fs::write(&program, "#!/bin/sh\necho v9.9.9, built today\n").expect("a file");
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).expect("permissions");
+    fs::write(folder.path().join("Tiltfile"), "local_resource(str(local('tilt version')).split(',')[0], 'true')\n")
+        .expect("a file");
+    let path = format!("{}:{}", path_without_tilt(), real.display());
+    let runtime = runtime.to_string_lossy();
+    let config = devloop_with(folder.path(), &["config"], &[("PATH", &path), ("XDG_RUNTIME_DIR", &runtime)]);
+    config.code(0);
+    assert!(config.stdout.contains("v9.9.9 [local]"), "{config:?}");
+}
+
+#[test]
+fn objects_that_a_command_of_the_configuration_applies_are_registered() {
+    let folder = tempfile::tempdir().expect("a folder");
+    fs::write(
+        folder.path().join("Tiltfile"),
+        "
+button = {'apiVersion': 'tilt.dev/v1alpha1', 'kind': 'UIButton', 'metadata': {'name': 'go'},
+    'spec': {'text': 'Go', 'location': {'componentType': 'Global', 'componentID': 'nav'}}}
+cmd = {'apiVersion': 'tilt.dev/v1alpha1', 'kind': 'Cmd', 'metadata': {'name': 'btn-go'},
+    'spec': {'args': ['echo', 'gone'], 'dir': config.main_dir, 'startOn': {'uiButtons': ['go']}}}
+local('echo \"${YAML}\" | %s apply -f -' % sys.executable, env={'YAML': str(encode_yaml_stream([button, cmd]))}, echo_off=True)
+local_resource('a', 'true')
+",
+    )
+    .expect("a file");
+    let config = devloop_with(folder.path(), &["config", "--json"], &[]);
+    config.code(0);
+    let config: Value = serde_json::from_str(&config.stdout).expect("JSON");
+    let objects: Vec<(&str, &str)> = config["api_objects"]
+        .as_array()
+        .expect("objects")
+        .iter()
+        .filter_map(|object| Some((object["kind"].as_str()?, object["name"].as_str()?)))
+        .collect();
+    assert_eq!(objects, [("UIButton", "go"), ("Cmd", "btn-go")]);
+
+    // What cannot be registered fails the command, and with it the configuration.
+    let tiltfile = "local('echo \"kind: Pod\" | tilt apply -f -')\nlocal_resource('a', 'true')\n";
+    fs::write(folder.path().join("Tiltfile"), tiltfile).expect("a file");
+    let config = devloop_with(folder.path(), &["config"], &[("PATH", &path_without_tilt())]);
+    config.code(5);
+    assert!(config.stderr.contains("cannot be applied"), "{}", config.stderr);
 }

@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 /// Commands run below the real supervisor.
 pub fn commands() -> std::sync::Arc<dyn devloop::devfile::CommandRunner> {
     let supervisor = devloop::process::Supervisor::with_program(env!("CARGO_BIN_EXE_devloop"));
-    std::sync::Arc::new(devloop::run::ConfigCommands { supervisor, colors: false })
+    std::sync::Arc::new(devloop::run::ConfigCommands { supervisor, colors: false, entry_file: None })
 }
 
 /// Runs a case; the diagnostics, the log and what was declared.

@@ -13,6 +13,8 @@ use devloop::diagnostic::{RenderStyle, render};
 use devloop::logs::{LogSource, LogStore};
 use tokio_util::sync::CancellationToken;
 
+use crate::support::devloop::Running;
+
 /// A repository that is served as plain files, as git's own protocol for static servers wants it.
 struct Served {
     folder: tempfile::TempDir,
@@ -342,4 +344,43 @@ helm_resource('app', './chart', namespace='team', image_deps=['web', 'api'], fla
             "helm uninstall app --namespace team",
         ]
     );
+}
+
+#[test]
+fn a_session_gets_what_was_out_of_reach_by_itself_and_keeps_what_worked() {
+    let served = Served::new();
+    served.commit("watch/Tiltfile", "local_resource('watcher', 'echo it watches')\n");
+    served.publish();
+    served.reachable.store(false, Ordering::SeqCst);
+    let project = tempfile::tempdir().expect("a folder");
+    let data = tempfile::tempdir().expect("a folder");
+    let devfile = |more: &str| {
+        format!(
+            "v1alpha1.extension_repo('far', url='{}')
+v1alpha1.extension('watch', repo_name='far', repo_path='watch')
+local_resource('main', 'echo it is there')
+{more}",
+            served.url
+        )
+    };
+    fs::write(project.path().join("Devfile"), devfile("")).expect("written");
+    let data_home = data.path().to_string_lossy();
+    let mut up = Running::up_with(project.path(), &[], &[("XDG_DATA_HOME", &data_home), ("KUBECONFIG", "/dev/null")]);
+    up.wait_for("it is there");
+    up.wait_for("the extension `watch` does not run");
+    up.wait_for("evaluated again in 5s");
+    served.reachable.store(true, Ordering::SeqCst);
+    up.wait_for("it watches");
+
+    // A mistake in the extension keeps what it had declared.
+    let mark = up.mark();
+    let file =
+        data.path().join(format!("devloop/tilt_modules/127.0.0.1_{}/team/extensions/watch/Tiltfile", served.port));
+    fs::write(&file, "fail('a slip')\n").expect("written");
+    up.wait_for_after(mark, "the extension `watch` does not run (what it declared before stays)");
+    assert!(!up.text()[mark..].contains("removed"), "{}", up.text());
+    let mark = up.mark();
+    fs::write(project.path().join("Devfile"), "local_resource('main', 'true')\n").expect("written");
+    up.wait_for_after(mark, "removed: it is no longer in the configuration");
+    assert!(up.quit().success());
 }

@@ -18,7 +18,7 @@ const LAYERS: [(&str, &[&str]); 18] = [
     ("cluster", &["diagnostic", "k8s", "project", "logs", "yaml"]),
     ("process", &["project", "logs"]),
     ("watch", &["project"]),
-    ("control", &["diagnostic", "engine", "logs", "project", "run"]),
+    ("control", &["diagnostic", "engine", "logs", "process", "project", "run"]),
     (
         "run",
         &[

@@ -11,4 +11,5 @@ pub(super) use act::{Act, act};
 pub(super) use args::args;
 pub(super) use logs::logs;
 pub(super) use status::{ports, status, why};
+pub(super) use target::answer;
 pub(super) use wait::wait;

@@ -25,7 +25,7 @@ pub(super) fn ask(arguments: &TargetArgs, request: &Request) -> Result<Client, C
 }
 
 /// Asks for one answer.
-pub(super) fn answer(arguments: &TargetArgs, request: &Request) -> Result<serde_json::Value, CommandError> {
+pub(in crate::cli) fn answer(arguments: &TargetArgs, request: &Request) -> Result<serde_json::Value, CommandError> {
     let gone = || CommandError::failed("the running devloop went away before it answered");
     ask(arguments, request)?.next().map_err(explain)?.ok_or_else(gone)
 }

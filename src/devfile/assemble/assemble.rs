@@ -37,6 +37,9 @@ pub struct AssembleOptions {
     pub kube: KubeInfo,
     /// `up`, `ci`, `down`, `config` …
     pub subcommand: String,
+    /// Whether a configuration without resources is fine: an extension may have other things to say, and one that has
+    /// extensions run on their own may leave everything to them.
+    pub may_be_empty: bool,
 }
 
 /// What came of it.
@@ -160,7 +163,7 @@ pub fn assemble(declarations: Declarations, options: &AssembleOptions, namer: Op
     }
     check_dependencies(&mut resources, &mut problems);
     select(&mut resources, &selection, &mut problems);
-    if resources.is_empty() && !problems.iter().any(Diagnostic::is_error) {
+    if resources.is_empty() && !options.may_be_empty && !problems.iter().any(Diagnostic::is_error) {
         problems.push(
             Diagnostic::error("No resources found: the configuration declares nothing to run")
                 .at(Span::file(&entry_file))

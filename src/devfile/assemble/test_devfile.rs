@@ -31,7 +31,7 @@ impl Devfile {
         Self {
             declarations: Declarations::new("/p/Devfile"),
             line: 0,
-            options: AssembleOptions { kube: KubeInfo::default(), subcommand: "up".to_owned() },
+            options: AssembleOptions { kube: KubeInfo::default(), subcommand: "up".to_owned(), may_be_empty: false },
         }
     }
 

@@ -4,6 +4,7 @@ use starlark::values::Value;
 
 use super::k8s_context::require_allowed;
 use super::local_process::{self, Finished};
+use crate::devfile::applied::applied_objects;
 use crate::devfile::language::binding::Call;
 use crate::devfile::language::builtin::Definition;
 use crate::devfile::language::failure::{Failure, Outcome};
@@ -32,7 +33,24 @@ fn local<'v>(call: &mut Call<'_, 'v, '_, '_>) -> Outcome<Value<'v>> {
     let stdin = call.text("stdin")?;
     require_allowed(call)?;
     let finished = run(call, &command, stdin.as_deref(), Echo { command: !echo_off, output: !quiet })?;
+    register(call, &finished.applied)?;
     Ok(call.heap().alloc(Blob::new(finished.stdout, format!("local: {command}"))))
+}
+
+/// Registers what a command has applied (decision 13), as if the configuration had done it itself. Of two with one name the
+/// later one counts, as it does for objects that are applied.
+fn register(call: &Call<'_, '_, '_, '_>, applied: &str) -> Outcome<()> {
+    let objects = applied_objects(applied, &call.span)
+        .map_err(|problem| call.failure(format_args!("the objects that its command has applied: {problem}")))?;
+    let mut state = call.session.state();
+    let known = &mut state.declarations.api_objects;
+    for object in objects {
+        match known.iter_mut().find(|it| it.kind == object.kind && it.name == object.name) {
+            Some(earlier) => *earlier = object,
+            None => known.push(object),
+        }
+    }
+    Ok(())
 }
 
 /// Runs a command that must succeed.

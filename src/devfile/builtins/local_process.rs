@@ -21,6 +21,8 @@ pub(crate) struct Finished {
     pub stderr: String,
     /// How it ended.
     pub status: ExitStatus,
+    /// The objects that it has applied, as YAML.
+    pub applied: String,
 }
 
 impl Finished {
@@ -91,5 +93,10 @@ fn run_until(
         Ok(text) => text,
         Err(error) => String::from_utf8_lossy(error.as_bytes()).into_owned(),
     };
-    Ok(Finished { stdout: text(output.stdout), stderr: text(output.stderr), status: output.status })
+    Ok(Finished {
+        stdout: text(output.stdout),
+        stderr: text(output.stderr),
+        status: output.status,
+        applied: output.applied,
+    })
 }

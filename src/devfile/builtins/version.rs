@@ -1,15 +1,12 @@
 //! `version_settings`.
 
-use semver::Version;
 use starlark::values::Value;
 
 use super::version_range::VersionRange;
 use crate::devfile::language::binding::Call;
 use crate::devfile::language::builtin::Definition;
 use crate::devfile::language::failure::Outcome;
-
-/// The version of Tilt whose configuration language this is: what constraints of existing files are compared with.
-const TILT_VERSION: Version = Version::new(0, 37, 0);
+use crate::project::TILT_VERSION;
 
 fn version_settings<'v>(call: &mut Call<'_, 'v, '_, '_>) -> Outcome<Value<'v>> {
     let check_updates = call.boolean("check_updates")?;

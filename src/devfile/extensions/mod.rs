@@ -5,4 +5,4 @@ mod checkout;
 mod lock;
 mod resolve;
 
-pub(crate) use resolve::locate;
+pub(crate) use resolve::{Unit, locate, unloaded};

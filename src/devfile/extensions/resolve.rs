@@ -64,9 +64,45 @@ pub(crate) fn locate(session: &Session, name: &str) -> Outcome<PathBuf> {
             session.report(Diagnostic::warning(text));
             return Ok(path);
         }
-        (Err(failure), _) => return Err(unavailable(failure, name, &meaning.repository)),
+        (Err(failure), _) => {
+            note_unavailable(session, &meaning.repository);
+            return Err(unavailable(failure, name, &meaning.repository));
+        }
     };
     file_in(&root, name, &meaning)
+}
+
+/// An extension that is run on its own.
+#[derive(Debug)]
+pub(crate) struct Unit {
+    /// The object that registered it.
+    pub object: ApiObject,
+    /// Its file, or why there is none.
+    pub file: Result<PathBuf, Diagnostic>,
+}
+
+/// The registered extensions that no file has loaded, in the order of their registration.
+pub(crate) fn unloaded(session: &Session) -> Vec<Unit> {
+    let state = session.state();
+    let left = |object: &&ApiObject| {
+        object.kind == ApiKind::Extension && !state.loaded_extensions.contains(&sanitize(&object.name))
+    };
+    let objects: Vec<ApiObject> = state.declarations.api_objects.iter().filter(left).cloned().collect();
+    drop(state);
+    let unit = |object: ApiObject| {
+        let meaning = meaning(&session.state().declarations.api_objects, &object.name);
+        let root = checkout(session, &meaning.repository);
+        let root = root.inspect_err(|_| note_unavailable(session, &meaning.repository));
+        let file = root.and_then(|root| file_in(&root, &object.name, &meaning));
+        Unit { file: file.map_err(Failure::into_diagnostic), object }
+    };
+    objects.into_iter().map(unit).collect()
+}
+
+/// What is not there now may be there later, unlike a folder of this machine, which is watched by nobody.
+fn note_unavailable(session: &Session, repository: &Repository) {
+    let is_remote = !repository.url.starts_with("file://");
+    session.state().awaits_repository |= is_remote && !session.cancel.is_cancelled();
 }
 
 /// `a/b` names the object `a_b`.

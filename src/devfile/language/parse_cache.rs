@@ -2,7 +2,7 @@
 //!
 //! Only parsing is remembered. Files are executed in every run, because what they do depends on more than their text.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -10,6 +10,7 @@ use starlark::syntax::AstModule;
 
 use super::source;
 use crate::k8s::{ParsedObjects, parse_objects};
+use crate::project::Project;
 use crate::yaml::{Parsed, parse_documents};
 
 /// Parsed files, shared by the runs of a session. Cheap to clone; clones share what they hold.
@@ -23,6 +24,14 @@ struct Files {
     modules: HashMap<PathBuf, Entry<AstModule>>,
     objects: HashMap<PathBuf, Entry<ParsedObjects>>,
     documents: HashMap<PathBuf, Entry<Parsed>>,
+    /// What extensions that run on their own have parsed, and what they declared when they were last well.
+    units: HashMap<String, Unit>,
+}
+
+#[derive(Default)]
+struct Unit {
+    cache: ParseCache,
+    last: Option<Arc<Project>>,
 }
 
 struct Entry<T> {
@@ -56,6 +65,26 @@ impl ParseCache {
         files.modules.retain(|_, entry| entry.run == run);
         files.objects.retain(|_, entry| entry.run == run);
         files.documents.retain(|_, entry| entry.run == run);
+    }
+
+    /// The cache of an extension that runs on its own.
+    pub(crate) fn of_unit(&self, name: &str) -> Self {
+        self.lock().units.entry(name.to_owned()).or_default().cache.clone()
+    }
+
+    /// Remembers what an extension that runs on its own has declared.
+    pub(crate) fn remember_unit(&self, name: &str, project: Project) {
+        self.lock().units.entry(name.to_owned()).or_default().last = Some(Arc::new(project));
+    }
+
+    /// What an extension that runs on its own declared when it was last well.
+    pub(crate) fn last_unit(&self, name: &str) -> Option<Arc<Project>> {
+        self.lock().units.get(name)?.last.clone()
+    }
+
+    /// Forgets all such extensions but these.
+    pub(crate) fn forget_units(&self, kept: &BTreeSet<String>) {
+        self.lock().units.retain(|name, _| kept.contains(name));
     }
 
     /// The syntax of a file of the configuration.

@@ -73,6 +73,8 @@ pub(crate) struct State {
     pub config: UserConfig,
     /// Extensions that a file has loaded, by the names that objects would have.
     pub loaded_extensions: BTreeSet<String>,
+    /// A repository of extensions could not be reached, and there is no copy of it.
+    pub awaits_repository: bool,
     /// The last `workload_to_resource_function`.
     pub workload_function: Option<WorkloadFunctionCall>,
     /// Whether the configuration has ended its run early, which is no failure.
@@ -127,6 +129,7 @@ impl Session {
             steps: IndexMap::new(),
             config: UserConfig::default(),
             loaded_extensions: BTreeSet::new(),
+            awaits_repository: false,
             workload_function: None,
             exited: false,
             usage: Usage::default(),

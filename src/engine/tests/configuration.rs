@@ -13,6 +13,7 @@ fn a_failed_reload_keeps_what_runs_and_a_good_one_touches_only_what_changed() {
     script.changed(&["/p/Devfile"]);
     assert_eq!(script.asked(), ["load"]);
     let broken = ConfigOutcome {
+        reached: None,
         project: None,
         diagnostics: vec![crate::diagnostic::Diagnostic::error("broken")],
         config_files: vec![tree("/p/Devfile")],

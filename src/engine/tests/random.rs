@@ -65,6 +65,7 @@ impl Script {
         let failed = || WorkError::Failed("bad luck".into());
         let result = match &effect {
             Effect::LoadConfig { .. } => WorkResult::Config(Box::new(ConfigOutcome {
+                reached: None,
                 project: good.then(|| Arc::clone(project)),
                 diagnostics: vec![],
                 config_files: project.config_files.clone(),

@@ -11,6 +11,7 @@ mod endings;
 mod environment;
 mod faults;
 mod guards;
+mod helm_resource;
 mod shapes;
 mod restart_process;
 mod session;
