@@ -274,11 +274,6 @@ pub(super) fn execute_all(
     };
     let exited = session.state().exited;
     match failed.filter(|_| !exited) {
-        Some(failure) if session.memory.was_exceeded() => {
-            let message = "the configuration takes too much memory".to_owned();
-            let help = vec!["the error is shown some turns of a loop after the limit was reached".to_owned()];
-            session.report(Diagnostic { message, help, ..failure.into_diagnostic() });
-        }
         Some(failure) if session.cancel.is_cancelled() => {
             let message = "the configuration run was cancelled".to_owned();
             session.report(Diagnostic { message, help: Vec::new(), ..failure.into_diagnostic() });

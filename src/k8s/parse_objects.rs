@@ -139,14 +139,10 @@ fn identify(value: &Value) -> Result<ObjectId, Problem> {
             });
         }
     };
-    if metadata.get("name").is_none_or(Value::is_null) && metadata.contains_key("generateName") {
-        return Err(Problem {
-            message: format!("this {kind} has `metadata.generateName`, which cannot be applied"),
-            pointer: "/metadata/generateName",
-            help: Some("give it a `metadata.name`".to_owned()),
-        });
-    }
-    let name = text_field(metadata.get("name"), "metadata.name", "/metadata/name")?;
+    // Whoever only looks at objects can take one whose name the cluster would make; it is empty here.
+    let is_generated = metadata.get("name").is_none_or(Value::is_null) && metadata.contains_key("generateName");
+    let name =
+        if is_generated { String::new() } else { text_field(metadata.get("name"), "metadata.name", "/metadata/name")? };
     let namespace = match metadata.get("namespace") {
         None | Some(Value::Null) => None,
         // What a chart without a value for it leaves.
@@ -241,10 +237,10 @@ mod tests {
             "apiVersion: v1\nkind: Pod\nmetadata:\n  name: 12\n---\nkind: Pod\n---\n- a\n---\napiVersion: v1\nkind: Job\n\
              metadata:\n  generateName: x-\n---\napiVersion: v1\nkind: Pod\nmetadata:\n  name: p\n  labels:\n    on: yes\n",
             &[
+                "10: job/",
                 "4: `metadata.name` must be text, found the number `12`",
                 "6: a Kubernetes object needs `apiVersion`",
                 "8: expected a Kubernetes object, found a list",
-                "13: this Job has `metadata.generateName`, which cannot be applied",
                 "19: label `true` of Pod `p` must be text, found the truth value `true`",
             ],
         );

@@ -82,7 +82,7 @@ async fn attempt(probe: &Probe, context: &Context<'_>) -> Result<(), String> {
         match &probe.action {
             ProbeAction::Exec { command } => exec(command, context, probe.timeout).await,
             ProbeAction::HttpGet { host, port, scheme, path } => {
-                http_probe::get(host, valid_port(*port)?, scheme, path).await
+                http_probe::get(host, valid_port(*port)?, &scheme.to_lowercase(), path).await
             }
             ProbeAction::TcpSocket { host, port } => {
                 let port = valid_port(*port)?;

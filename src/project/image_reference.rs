@@ -32,11 +32,16 @@ pub enum ParseReferenceError {
     Format(String),
 }
 
+/// A registry host with its port.
+const DOMAIN: &str = r"(?:(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9])(?:\.(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9]))*|\[[a-fA-F0-9:]+\])(?::[0-9]+)?";
+
+static HOST: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(&format!("^{DOMAIN}$")).expect("the grammar is a valid expression"));
+
 static REFERENCE: LazyLock<Regex> = LazyLock::new(|| {
-    let domain = r"(?:(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9])(?:\.(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9]))*|\[[a-fA-F0-9:]+\])(?::[0-9]+)?";
     let component = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*";
     let pattern = format!(
-        r"^(?:(?P<domain>{domain})/)?(?P<path>{component}(?:/{component})*)(?::(?P<tag>[A-Za-z0-9_][A-Za-z0-9_.-]{{0,127}}))?(?:@(?P<digest>[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{{32,}}))?$"
+        r"^(?:(?P<domain>{DOMAIN})/)?(?P<path>{component}(?:/{component})*)(?::(?P<tag>[A-Za-z0-9_][A-Za-z0-9_.-]{{0,127}}))?(?:@(?P<digest>[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{{32,}}))?$"
     );
     Regex::new(&pattern).expect("the grammar is a valid expression")
 });
@@ -48,6 +53,9 @@ impl ImageReference {
             return Err(ParseReferenceError::Empty);
         }
         let (domain, rest) = split_domain(text);
+        if !HOST.is_match(&domain) {
+            return Err(ParseReferenceError::Format(text.to_owned()));
+        }
         let captures = REFERENCE.captures(&rest).ok_or_else(|| {
             let lower = text.to_lowercase();
             if lower != text && REFERENCE.is_match(&split_domain(&lower).1) {
@@ -147,12 +155,15 @@ mod tests {
         check("foo/bar", ("docker.io", "foo/bar", None), "foo/bar");
         check("gcr.io/x/y:tag", ("gcr.io", "x/y", Some("tag")), "gcr.io/x/y:tag");
         check("localhost:5000/a_b", ("localhost:5000", "a_b", None), "localhost:5000/a_b");
+        check("[::1]:5000/q:1", ("[::1]:5000", "q", Some("1")), "[::1]:5000/q:1");
         check("a/b/c/d", ("docker.io", "a/b/c/d", None), "a/b/c/d");
     }
 
     #[test]
     fn what_is_no_reference_is_refused() {
-        for text in ["", "a:ä", "Foo", "a b", "a:", "a//b", "-a", "a:b:c", "a@b"] {
+        for text in
+            ["", "a:ä", "Foo", "a b", "a:", "a//b", "-a", "a:b:c", "a@b", "a..b/c", "[::1/q", "a_b.c/q", "a:b/q"]
+        {
             assert!(ImageReference::parse(text).is_err(), "{text}");
         }
         assert_eq!(ImageReference::parse("Foo"), Err(ParseReferenceError::UpperCase("Foo".into())));

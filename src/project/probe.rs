@@ -16,7 +16,7 @@ pub enum ProbeAction {
         host: String,
         /// Port; out of range is a failing probe, not a configuration error.
         port: i32,
-        /// `http` or `https`.
+        /// `http` or `https`, in letters of any case.
         scheme: String,
         /// Path with query.
         path: String,

@@ -315,6 +315,31 @@ fn a_command_of_the_configuration_does_not_outlive_a_killed_devloop() {
     wait_until("nothing is left", || !pids.split_whitespace().any(runs));
 }
 
+#[cfg(unix)]
+#[test]
+fn an_endless_loop_of_the_configuration_ends_with_ctrl_c() {
+    use std::os::unix::process::ExitStatusExt as _;
+
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::write(folder.path().join("Devfile"), "local('touch started')\nwhile True:\n    pass\n").expect("written");
+    let mut devloop = std::process::Command::new(env!("CARGO_BIN_EXE_devloop"))
+        .arg("config")
+        .current_dir(folder.path())
+        .env("KUBECONFIG", folder.path().join("none"))
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .expect("devloop starts");
+    let started = folder.path().join("started");
+    wait_until("the loop has started", || started.exists());
+    rustix::process::kill_process(rustix::process::Pid::from_child(&devloop), rustix::process::Signal::INT)
+        .expect("it is there");
+    let asked = Instant::now();
+    let status = devloop.wait().expect("it ends");
+    assert!(status.signal() == Some(2) || status.code() == Some(130), "{status}");
+    // The limit of an endless loop is later than this.
+    assert!(asked.elapsed() < Duration::from_secs(10));
+}
+
 fn wait_until(what: &str, condition: impl Fn() -> bool) {
     let deadline = Instant::now() + Duration::from_secs(20);
     while !condition() {

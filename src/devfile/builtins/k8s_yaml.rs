@@ -15,6 +15,13 @@ use crate::yaml::{KeyOrder, to_yaml_with};
 fn k8s_yaml<'v>(call: &mut Call<'_, 'v, '_, '_>) -> Outcome<Value<'v>> {
     let allow_duplicates = call.boolean("allow_duplicates")?.unwrap_or(false);
     let objects = objects_of(call)?;
+    if let Some(nameless) = objects.iter().find(|object| object.id.name.is_empty()) {
+        let kind = &nameless.id.kind;
+        return Err(call
+            .failure(format_args!("this {kind} has `metadata.generateName`, which cannot be applied"))
+            .help("give it a `metadata.name`, or take it out with `filter_yaml(…)`")
+            .at(nameless.origin.clone()));
+    }
     let site = call.session.call_site(call.span.clone());
     let declared = objects.into_iter().map(|object| ObjectDeclaration { object, call: site.clone(), allow_duplicates });
     call.session.state().declarations.objects.extend(declared);

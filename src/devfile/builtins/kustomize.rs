@@ -22,8 +22,9 @@ fn kustomize<'v>(call: &mut Call<'_, 'v, '_, '_>) -> Outcome<Value<'v>> {
     let search = call.session.environment.get("PATH");
     let mut argv = match call.optional_string("kustomize_bin")? {
         Some(binary) => {
-            // A bare name is looked up on the PATH, everything else is a path like any other.
-            let binary = if binary.contains('/') { call.session.resolve(binary) } else { binary.into() };
+            // A path like any other; a bare name that is no file here is looked up on the PATH.
+            let path = call.session.resolve(binary);
+            let binary = if binary.contains('/') || path.is_file() { path } else { binary.into() };
             let Ok(binary) = which::which_in(&binary, search, &dir) else {
                 return call.refuse_argument("kustomize_bin", format_args!("`{}` not found", binary.display()));
             };

@@ -105,7 +105,8 @@ fn placed(call: &Call<'_, '_, '_, '_>, text: &str, origin: &Origin, mut diagnost
         && place.start.line > 0
     {
         let line = text.lines().nth(place.start.line as usize - 1).unwrap_or_default();
-        diagnostic.help.push(format!("in the text of `{source}`, line {}: `{}`", place.start.line, line.trim()));
+        let quoted = if line.trim().is_empty() { String::new() } else { format!(": `{}`", line.trim()) };
+        diagnostic.help.push(format!("in the text of `{source}`, line {}{quoted}", place.start.line));
     }
     diagnostic.related.retain(|related| related.span.file.is_absolute());
     diagnostic

@@ -74,7 +74,7 @@ fn http_get_action<'v>(call: &mut Call<'_, 'v, '_, '_>) -> Outcome<Value<'v>> {
     let action = ProbeAction::HttpGet {
         host: or_default(call.string("host")?, "localhost"),
         port: small(call, "port")?,
-        scheme: or_default(call.string("scheme")?, "http").to_lowercase(),
+        scheme: or_default(call.string("scheme")?, "http"),
         path: call.string("path")?.to_owned(),
     };
     Ok(call.heap().alloc(ActionValue(action)))

@@ -4,6 +4,7 @@
 use starlark_syntax::syntax::ast::{Argument, AstExpr, Expr};
 
 use super::failure::span_of;
+use super::rewrite;
 use super::session::read_text;
 use super::source;
 use crate::diagnostic::Span;
@@ -19,7 +20,7 @@ pub(crate) fn find(call: &Span, parameter: &str, position: Option<usize>) -> Opt
                 return;
             }
             let place = arguments.args.iter().enumerate().find_map(|(index, argument)| match &argument.node {
-                Argument::Named(name, _) => (name.node == parameter).then_some(argument.span),
+                Argument::Named(name, _) => (rewrite::restore(&name.node) == parameter).then_some(argument.span),
                 Argument::Positional(_) => (position == Some(index)).then_some(argument.span),
                 Argument::Args(_) | Argument::KwArgs(_) => None,
             });

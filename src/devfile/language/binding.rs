@@ -5,6 +5,7 @@ use starlark::values::{Heap, Value};
 
 use super::argument_place;
 use super::failure::{Failure, Outcome};
+use super::rewrite::restore;
 use super::session::Session;
 use super::signature::{Parameter, Signature};
 use crate::diagnostic::{Span, did_you_mean};
@@ -61,7 +62,7 @@ impl<'c, 'v, 'a, 'e> Call<'c, 'v, 'a, 'e> {
             }
         }
         for (keyword, value) in arguments.names_map()? {
-            let keyword = keyword.as_str();
+            let keyword = &*restore(keyword.as_str());
             match signature.index(keyword) {
                 Some(place) if values[place].is_some() => {
                     return Err(Failure::new(format!("`{name}`: got multiple values for parameter `{keyword}`")).into());

@@ -11,19 +11,12 @@ use super::paths;
 use super::session::{ModuleState, Session, read_text};
 use super::universe;
 use crate::devfile::extensions::{self, built_in};
-use crate::diagnostic::did_you_mean;
 
 /// How deep calls may be nested.
 const MAX_CALL_DEPTH: usize = 300;
 
 /// How deep files may load files.
 const MAX_LOAD_DEPTH: usize = 64;
-
-/// How much memory the values of one file may take.
-const MAX_HEAP_BYTES: usize = 1 << 30;
-
-/// How many calls and turns of loops one file may take: seconds of computation, a thousand times what projects need.
-const MAX_TICKS: u64 = if cfg!(test) { 100_000 } else { 100_000_000 };
 
 /// Executes a file unless that has happened, and returns its globals.
 pub(crate) fn execute(session: &Session, path: &Path) -> Outcome<FrozenModule> {
@@ -35,9 +28,7 @@ pub(crate) fn execute(session: &Session, path: &Path) -> Outcome<FrozenModule> {
         }
         None => {}
     }
-    let text = read_text(path).map_err(|failure| {
-        failure.maybe_help(nearby(path).map(|suggestion| format!("did you mean `{suggestion}`?")))
-    })?;
+    let text = read_text(path)?;
     if session.load_depth() >= MAX_LOAD_DEPTH {
         return Err(Failure::new(format!(
             "cannot load `{}`: {MAX_LOAD_DEPTH} files are loading each other",
@@ -48,42 +39,55 @@ pub(crate) fn execute(session: &Session, path: &Path) -> Outcome<FrozenModule> {
         session.watch(path);
     }
     session.begin(path);
-    // The evaluator does not know the place of every end that it makes to a loop; the file at least is known.
-    let result = run(session, path, &text).map_err(|error| Failure::from(error).within(path));
-    session.end(
-        path,
-        match &result {
-            Ok(module) => ModuleState::Done(module.clone()),
-            Err(failure) => ModuleState::Failed(failure.clone()),
-        },
-    );
-    result
+    let result = run(session, path, &text);
+    let (state, outcome) = match result {
+        Ok((module, None)) => (ModuleState::Done(module.clone()), Ok(module)),
+        // What the file has defined until it called `exit` may be needed by the assembly.
+        Ok((module, Some(exit))) => (ModuleState::Done(module), Err(exit)),
+        Err(error) => {
+            // The evaluator does not know the place of every error; the file at least is known.
+            let failure = session.bounds.explain(error.into()).within(path);
+            (ModuleState::Failed(failure.clone()), Err(failure))
+        }
+    };
+    session.end(path, state);
+    outcome
 }
 
-fn run(session: &Session, path: &Path, text: &str) -> starlark::Result<FrozenModule> {
+/// Runs a file to its end or to a call of `exit`, whose failure comes beside what was defined.
+fn run(session: &Session, path: &Path, text: &str) -> starlark::Result<(FrozenModule, Option<Failure>)> {
     let mut ast = session.cache.module(path, text)?;
-    universe::replace_operators(&mut ast);
+    universe::replace_operators(&mut ast, text.contains("set("));
     let loader = Loader { session };
     Module::with_temp_heap(|module| {
         globals::predeclare(&module, session, path);
-        {
+        let exit = {
             let mut eval = Evaluator::new(&module);
             eval.set_loader(&loader);
             eval.extra = Some(session);
             limit(&mut eval, session)?;
-            eval.eval_module(ast, globals::globals())?;
-        }
+            match eval.eval_module(ast, globals::globals()) {
+                Ok(_) => None,
+                Err(error) if session.state().exited => Some(Failure::from(error)),
+                Err(error) => return Err(error),
+            }
+        };
         globals::keep_names(&module);
-        module.freeze().map_err(|error| Failure::new(format!("cannot keep the globals: {error:?}")).into())
+        let module = module.freeze().map_err(|error| Failure::new(format!("cannot keep the globals: {error:?}")))?;
+        Ok((module, exit))
     })
 }
 
 /// Bounds an evaluation, and lets it be cancelled.
-pub(crate) fn limit<'e>(eval: &mut Evaluator<'_, 'e, '_>, session: &'e Session) -> starlark::Result<()> {
+pub(crate) fn limit<'v: 'e, 'e>(eval: &mut Evaluator<'v, 'e, '_>, session: &'e Session) -> starlark::Result<()> {
+    if session.bounds.is_reached() {
+        return Err(Failure::new("the run has ended").into());
+    }
     eval.set_max_callstack_size(MAX_CALL_DEPTH)?;
-    eval.set_max_heap_size(MAX_HEAP_BYTES)?;
-    eval.set_max_tick_count(MAX_TICKS)?;
-    eval.set_check_cancelled(Box::new(|| session.cancel.is_cancelled() || session.memory.is_exceeded()));
+    let heap = eval.heap();
+    eval.set_check_cancelled(Box::new(move || {
+        session.bounds.must_end(session.cancel.is_cancelled(), heap.peak_allocated_bytes())
+    }));
     Ok(())
 }
 
@@ -104,16 +108,6 @@ pub(crate) fn load(session: &Session, path: &str) -> Outcome<FrozenModule> {
         return execute(session, &extensions::locate(session, extension)?);
     }
     execute(session, &paths::resolve(&session.dir(), path))
-}
-
-/// A file or folder of nearly the same name beside a missing one.
-fn nearby(path: &Path) -> Option<String> {
-    let name = path.file_name()?.to_str()?;
-    let names: Vec<String> = std::fs::read_dir(path.parent()?)
-        .ok()?
-        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
-        .collect();
-    did_you_mean(name, names.iter().map(String::as_str))
 }
 
 #[cfg(test)]
@@ -138,15 +132,45 @@ mod tests {
 
     #[test]
     fn an_endless_loop_ends_with_its_place() {
-        for script in [
-            "def spin():\n    x = 0\n    while x < 3:\n        x = 0\n\nspin()\n",
-            "x = 0\n\nwhile True:\n    x += 1\n",
-            "def f(n):\n    return n\ny = [\n    f(a)\n    for a in range(1000) for b in range(1000)\n]\n",
+        for (script, expected) in [
+            ("def spin():\n    x = 0\n    while x < 3:\n        x = 0\n\nspin()\n", 3),
+            ("x = 0\n\nwhile True:\n    x += 1\n", 3),
+            ("def f(n):\n    return n\ny = [\n    f(a)\n    for a in range(1000) for b in range(1000)\n]\n", 5),
+            ("def f(n):\n  for a in range(9):\n    f(n - 1) if n else None\n\nf(100)\n", 2),
         ] {
             let (message, line) = error(script);
-            assert!(line < 7, "{line}");
             assert_eq!(message, "this has run for too long");
+            assert_eq!(line, expected, "{script}");
         }
+    }
+
+    #[test]
+    fn a_loop_in_a_loaded_file_ends_with_its_place_and_the_call_chain() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("Devfile"), "load('lib', 'f')\nf()\n").unwrap();
+        std::fs::write(folder.path().join("lib"), "def f():\n  while True:\n    pass\n").unwrap();
+        let errors = evaluate(LoadOptions::without_commands(folder.path())).diagnostics;
+        let place = errors[0].primary.as_ref().unwrap();
+        assert!(place.file.ends_with("lib") && place.start.line == 2, "{place}");
+        let names: Vec<&str> = errors[0].trace.iter().map(|frame| frame.name.as_str()).collect();
+        assert_eq!(names, ["<toplevel>", "f"]);
+    }
+
+    #[test]
+    fn a_cancelled_loop_tells_where_it_was() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("Devfile"), "x = 0\nwhile True:\n  x += 1\n").unwrap();
+        let options = LoadOptions::without_commands(folder.path());
+        options.cancel.cancel();
+        let errors = evaluate(options).diagnostics;
+        assert_eq!(errors[0].message, "the configuration run was cancelled");
+        assert_eq!(errors[0].primary.as_ref().unwrap().start.line, 2);
+    }
+
+    #[test]
+    fn a_run_that_makes_the_process_grow_too_much_ends_with_its_place() {
+        let (message, line) = error("kept = []\nfor i in range(2000):\n    kept.append('x' * (100000 + i))\n");
+        assert_eq!((message.as_str(), line), ("the configuration takes too much memory", 2));
     }
 
     #[test]

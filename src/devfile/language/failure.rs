@@ -1,14 +1,16 @@
 //! Why a builtin or a file fails, and how errors of the starlark crate become diagnostics.
 
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use starlark::ErrorKind;
 use starlark::codemap::{FileSpan, Pos, ResolvedPos};
 
-use super::rewrite::PositionMap;
+use super::rewrite::{self, PositionMap};
 use super::source::number;
-use crate::diagnostic::{Diagnostic, Frame, Position, Span, did_you_mean};
+use super::wording::reworded;
+use crate::diagnostic::{Diagnostic, Frame, Position, Span};
 
 /// Why a builtin fails: a diagnostic that gets its place from the call unless it has one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -143,13 +145,14 @@ fn diagnostic_of(error: &starlark::Error) -> Diagnostic {
     let primary = error.span().map(span_of);
     let mut diagnostic = match carried(error.kind()) {
         Some(failure) => (*failure.diagnostic).clone(),
-        None => reworded(error),
+        None => with_user_names(reworded(error)),
     };
     let mut trace = Vec::new();
     let mut caller = "<toplevel>".to_owned();
     for frame in &error.call_stack().frames {
         let Some(location) = &frame.location else { continue };
-        trace.push(Frame { name: std::mem::replace(&mut caller, frame.name.clone()), span: span_of(location) });
+        let name = rewrite::restore(&frame.name).into_owned();
+        trace.push(Frame { name: std::mem::replace(&mut caller, name), span: span_of(location) });
     }
     if let Some(span) = &primary {
         // The call of a builtin is the place of the error itself, not a step that led to it.
@@ -181,102 +184,21 @@ fn diagnostic_of(error: &starlark::Error) -> Diagnostic {
     diagnostic
 }
 
+/// Names as the user has spelled them.
+fn with_user_names(mut diagnostic: Diagnostic) -> Diagnostic {
+    for text in std::iter::once(&mut diagnostic.message).chain(&mut diagnostic.help) {
+        if let Cow::Owned(restored) = rewrite::restore(text) {
+            *text = restored;
+        }
+    }
+    diagnostic
+}
+
 fn carried(kind: &ErrorKind) -> Option<&Failure> {
     match kind {
         ErrorKind::Native(error) | ErrorKind::Other(error) | ErrorKind::Value(error) | ErrorKind::Function(error) => {
             error.downcast_ref::<Failure>()
         }
         _ => None,
-    }
-}
-
-/// The crate's own messages in this project's words, where those help more.
-fn reworded(error: &starlark::Error) -> Diagnostic {
-    let text = match error.kind() {
-        ErrorKind::Fail(inner)
-        | ErrorKind::StackOverflow(inner)
-        | ErrorKind::Value(inner)
-        | ErrorKind::Function(inner)
-        | ErrorKind::Scope(inner)
-        | ErrorKind::Parser(inner)
-        | ErrorKind::Freeze(inner)
-        | ErrorKind::Internal(inner)
-        | ErrorKind::Native(inner)
-        | ErrorKind::Other(inner) => inner.to_string(),
-        _ => error.without_diagnostic().to_string(),
-    };
-    if let Some(rest) = text.strip_prefix("Variable `")
-        && let Some((name, _)) = rest.split_once('`')
-        && text.contains("not found")
-    {
-        return unknown_name(name, &text);
-    }
-    if matches!(error.kind(), ErrorKind::StackOverflow(_)) {
-        return Diagnostic::error("the calls are nested too deeply")
-            .help("a function that calls itself needs a case in which it does not");
-    }
-    if text.starts_with("Execution duration limit") {
-        return Diagnostic::error("this has run for too long")
-            .help("a loop needs an end; the error is shown some turns after the limit was reached");
-    }
-    if text.starts_with("Heap memory limit") {
-        return Diagnostic::error("the values of this file take too much memory")
-            .help("the error is shown some turns after the limit was reached");
-    }
-    if text.contains("enable f-strings") {
-        return Diagnostic::error("f-strings are not part of the language")
-            .help("write `\"… %s …\" % value` or `\"… {} …\".format(value)`");
-    }
-    if let Some(keyword) = text.strip_prefix("Parse error: cannot use reserved keyword `") {
-        let keyword = keyword.trim_end_matches('`');
-        let diagnostic = Diagnostic::error(format!("the word `{keyword}` is reserved, and not part of the language"));
-        return match keyword {
-            "import" | "from" => diagnostic.help("`load(\"PATH\", \"NAME\")` takes names over from another file"),
-            "try" | "except" | "finally" | "raise" => {
-                diagnostic.help("errors cannot be caught; `fail(\"…\")` ends the run with one")
-            }
-            "is" => diagnostic.help("compare with `==`"),
-            "class" => diagnostic.help("`struct(…)` makes a record"),
-            _ => diagnostic,
-        };
-    }
-    if text == "Operation `(iter)` not supported on type `string`" {
-        return Diagnostic::error("a string cannot be looped over").help("`TEXT.elems()` gives its characters");
-    }
-    if text == "Immutable" {
-        return Diagnostic::error("this value cannot be changed")
-            .help("values from loaded files are frozen; change a copy: `list(x)`, `dict(x)`");
-    }
-    let text = text.strip_prefix("Parse error: ").unwrap_or(&text);
-    match text.split_once(", did you mean `") {
-        Some((problem, suggestion)) => {
-            let suggestion = suggestion.trim_end_matches(['?', '`']);
-            Diagnostic::error(lower_first(problem)).help(format!("did you mean `{suggestion}`?"))
-        }
-        None => Diagnostic::error(lower_first(text.trim_end_matches('.'))),
-    }
-}
-
-fn unknown_name(name: &str, text: &str) -> Diagnostic {
-    let diagnostic = Diagnostic::error(format!("unknown name `{name}`"));
-    let known = super::globals::names();
-    let suggestion = did_you_mean(name, known.iter().map(String::as_str)).or_else(|| {
-        let (_, rest) = text.split_once("did you mean `")?;
-        rest.split_once('`').map(|(suggestion, _)| suggestion.to_owned())
-    });
-    match suggestion {
-        Some(suggestion) => diagnostic.help(format!("did you mean `{suggestion}`?")),
-        None => diagnostic,
-    }
-}
-
-/// Lower case for the first letter of a sentence, not for that of an acronym or a type.
-fn lower_first(text: &str) -> String {
-    let mut characters = text.chars();
-    match (characters.next(), characters.next()) {
-        (Some(first), second) if !second.is_some_and(char::is_uppercase) => {
-            first.to_lowercase().chain(text.chars().skip(1)).collect()
-        }
-        _ => text.to_owned(),
     }
 }

@@ -57,7 +57,8 @@ pub(crate) fn keep_names(module: &Module<'_>) {
         let name = name.as_str();
         // What the file itself has loaded belongs to the other file.
         let own = visibility == Visibility::Public || name.starts_with('_');
-        let hidden = ["__file__", "__name__", rewrite::LOOP_VARIABLE].contains(&name);
+        let hidden = ["__file__", "__name__", rewrite::LOOP_VARIABLE, rewrite::BASE_VARIABLE, rewrite::INDEX_VARIABLE]
+            .contains(&name);
         let predeclared = || module.get(name).is_some_and(|value| Namespace::from_value(value).is_some());
         (own && !hidden && !predeclared()).then(|| name.to_owned())
     });
@@ -83,7 +84,8 @@ pub(crate) fn defined(module: &FrozenModule) -> Vec<(String, OwnedFrozenValue)> 
     let names =
         extra.content().first().and_then(|names| ListRef::from_value(*names)).into_iter().flat_map(ListRef::iter);
     let names = names.filter_map(|name| name.unpack_str().map(str::to_owned));
-    names.filter_map(|name| Some((name.clone(), module.get_any_visibility(&name).ok()?.0))).collect()
+    let value = |name: &str| Some(module.get_any_visibility(name).ok()?.0);
+    names.filter_map(|name| Some((rewrite::restore(&name).into_owned(), value(&name)?))).collect()
 }
 
 /// Sets the names that depend on the file and the run (reference §1.2).

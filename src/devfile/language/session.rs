@@ -2,6 +2,7 @@
 
 use std::cell::{RefCell, RefMut};
 use std::collections::{BTreeSet, HashMap};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -10,9 +11,10 @@ use starlark::any::ProvidesStaticType;
 use starlark::environment::FrozenModule;
 use tokio_util::sync::CancellationToken;
 
+use super::bounds::Bounds;
 use super::environment::Environment;
 use super::failure::{Failure, Outcome};
-use super::memory::MemoryWatch;
+use super::nearby::nearby;
 use super::parse_cache::ParseCache;
 use super::paths;
 use crate::devfile::builtins::config::UserConfig;
@@ -109,8 +111,8 @@ pub(crate) struct Session {
     pub cancel: CancellationToken,
     /// All files have been executed: there is no folder that paths could be relative to, and nothing is recorded.
     pub assembling: bool,
-    /// Ends a run that takes all memory.
-    pub memory: MemoryWatch,
+    /// Ends a run that takes everything.
+    pub bounds: Bounds,
     state: RefCell<State>,
 }
 
@@ -147,7 +149,7 @@ impl Session {
             log,
             cancel,
             assembling: false,
-            memory: MemoryWatch::start(),
+            bounds: Bounds::start(),
             state: RefCell::new(state),
         }
     }
@@ -284,8 +286,11 @@ pub(crate) fn read_text(path: &Path) -> Outcome<String> {
     if let Some(text) = built_in::source(path) {
         return Ok(text.to_owned());
     }
-    let bytes = std::fs::read(path)
-        .map_err(|error| Failure::new(format!("cannot read `{}`: {}", path.display(), describe(&error))))?;
+    let bytes = std::fs::read(path).map_err(|error| {
+        let suggestion = if error.kind() == ErrorKind::NotFound { nearby(path) } else { None };
+        Failure::new(format!("cannot read `{}`: {}", path.display(), describe(&error)))
+            .maybe_help(suggestion.map(|suggestion| format!("did you mean `{suggestion}`?")))
+    })?;
     String::from_utf8(bytes)
         .map_err(|_| Failure::new(format!("cannot read `{}`: it is not text in UTF-8", path.display())))
 }

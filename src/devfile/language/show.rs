@@ -9,6 +9,8 @@ use starlark::values::list::ListRef;
 use starlark::values::tuple::TupleRef;
 use starlark::values::{Value, ValueIdentity, ValueLike as _};
 
+use super::rewrite::restore;
+
 /// The type of a function that is not written in the language.
 const BUILTIN_TYPE: &str = "builtin_function_or_method";
 
@@ -114,7 +116,7 @@ impl<'v> Writer<'v> {
                 writer.output.push('}');
             });
         } else if is_written_in_the_language(value) {
-            let _ = write!(self.output, "<function {}>", value.function_name().unwrap_or_default());
+            let _ = write!(self.output, "<function {}>", restore(value.function_name().unwrap_or_default()));
         } else if let Some(name) = value.function_name() {
             let _ = write!(self.output, "<built-in function {name}>");
         } else {

@@ -3,6 +3,7 @@
 
 #![expect(clippy::unnecessary_wraps, reason = "functions of the language return results")]
 
+use std::cmp::Ordering;
 use std::collections::HashMap;
 
 use num_bigint::BigInt;
@@ -31,16 +32,28 @@ const MULTIPLY: &str = "__multiply__";
 const LEFT_SHIFT: &str = "__left_shift__";
 const PERCENT: &str = "__percent__";
 
+/// What stands for the comparisons in a file that makes sets: the crate knows no order of them.
+const LESS: &str = "__less__";
+const LESS_OR_EQUAL: &str = "__less_or_equal__";
+const GREATER: &str = "__greater__";
+const GREATER_OR_EQUAL: &str = "__greater_or_equal__";
+
 /// The names that no configuration should see.
 pub(super) fn is_hidden(name: &str) -> bool {
-    matches!(name, MULTIPLY | LEFT_SHIFT | PERCENT)
+    matches!(name, MULTIPLY | LEFT_SHIFT | PERCENT | LESS | LESS_OR_EQUAL | GREATER | GREATER_OR_EQUAL)
 }
 
-/// Puts calls of this module's functions in the places of operators.
-pub(super) fn replace_operators(ast: &mut AstModule) {
+/// Puts calls of this module's functions in the places of operators; in those of comparisons only for a file that makes
+/// sets, because calls take longer.
+pub(super) fn replace_operators(ast: &mut AstModule, makes_sets: bool) {
+    let comparisons = [("<", LESS), ("<=", LESS_OR_EQUAL), (">", GREATER), (">=", GREATER_OR_EQUAL)];
+    let comparisons = comparisons.into_iter().filter(|_| makes_sets);
     let replacements = [("*", MULTIPLY), ("<<", LEFT_SHIFT), ("%", PERCENT)];
-    let replacements: HashMap<String, String> =
-        replacements.into_iter().map(|(operator, name)| (operator.to_owned(), name.to_owned())).collect();
+    let replacements: HashMap<String, String> = replacements
+        .into_iter()
+        .chain(comparisons)
+        .map(|(operator, name)| (operator.to_owned(), name.to_owned()))
+        .collect();
     ast.replace_binary_operators(&replacements);
 }
 
@@ -84,6 +97,27 @@ fn check_range(value: Value<'_>) -> Outcome<()> {
     }
 }
 
+/// The order of two values; that of sets is whether one contains the other.
+fn compare<'v>(left: Value<'v>, right: Value<'v>, heap: Heap<'v>) -> starlark::Result<Option<Ordering>> {
+    if left.get_type() != "set" || right.get_type() != "set" {
+        return left.compare(right).map(Some);
+    }
+    let contains = |all: Value<'v>, some: Value<'v>| -> starlark::Result<bool> {
+        for element in some.iterate(heap)? {
+            if !all.is_in(element)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    };
+    Ok(match (contains(right, left)?, contains(left, right)?) {
+        (true, true) => Some(Ordering::Equal),
+        (true, false) => Some(Ordering::Less),
+        (false, true) => Some(Ordering::Greater),
+        (false, false) => None,
+    })
+}
+
 /// Adds the functions of this module to the globals.
 #[starlark_module]
 pub(super) fn register(builder: &mut GlobalsBuilder) {
@@ -120,6 +154,38 @@ pub(super) fn register(builder: &mut GlobalsBuilder) {
             Some(format) => Ok(heap.alloc(percent::format(format, right)?)),
             None => left.percent(right, heap),
         }
+    }
+
+    fn __less__<'v>(
+        #[starlark(require = pos)] left: Value<'v>,
+        #[starlark(require = pos)] right: Value<'v>,
+        heap: Heap<'v>,
+    ) -> starlark::Result<bool> {
+        Ok(compare(left, right, heap)?.is_some_and(Ordering::is_lt))
+    }
+
+    fn __less_or_equal__<'v>(
+        #[starlark(require = pos)] left: Value<'v>,
+        #[starlark(require = pos)] right: Value<'v>,
+        heap: Heap<'v>,
+    ) -> starlark::Result<bool> {
+        Ok(compare(left, right, heap)?.is_some_and(Ordering::is_le))
+    }
+
+    fn __greater__<'v>(
+        #[starlark(require = pos)] left: Value<'v>,
+        #[starlark(require = pos)] right: Value<'v>,
+        heap: Heap<'v>,
+    ) -> starlark::Result<bool> {
+        Ok(compare(left, right, heap)?.is_some_and(Ordering::is_gt))
+    }
+
+    fn __greater_or_equal__<'v>(
+        #[starlark(require = pos)] left: Value<'v>,
+        #[starlark(require = pos)] right: Value<'v>,
+        heap: Heap<'v>,
+    ) -> starlark::Result<bool> {
+        Ok(compare(left, right, heap)?.is_some_and(Ordering::is_ge))
     }
 
     fn r#type<'v>(#[starlark(require = pos)] x: Value<'v>, heap: Heap<'v>) -> starlark::Result<Value<'v>> {

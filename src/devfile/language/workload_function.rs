@@ -5,7 +5,7 @@ use starlark::eval::Evaluator;
 use starlark::values::OwnedFrozenValue;
 
 use super::evaluate::limit;
-use super::failure::{Failure, Outcome};
+use super::failure::Failure;
 use super::globals;
 use super::session::{ModuleState, Session};
 use crate::devfile::assemble::{NameWorkloads, id_text};
@@ -57,8 +57,8 @@ impl NameWorkloads for WorkloadFunction {
     }
 
     fn name(&self, workload: &ObjectId) -> Result<String, Box<Diagnostic>> {
-        let outcome: Outcome<String> = self.call(workload).map_err(Failure::from);
-        outcome.map_err(|failure| {
+        self.call(workload).map_err(|error| {
+            let failure = self.session.bounds.explain(error.into());
             let context = format!("`workload_to_resource_function`, for `{}`", id_text(workload));
             let mut diagnostic = failure.context(&context).into_diagnostic();
             if diagnostic.primary.as_ref().is_none_or(|place| *place != self.span) {

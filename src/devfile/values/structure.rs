@@ -8,6 +8,7 @@ use starlark::starlark_complex_value;
 use starlark::values::{Freeze, Heap, NoSerialize, StarlarkValue, Trace, Value, ValueLike, starlark_value};
 
 use crate::devfile::language::failure::Failure;
+use crate::devfile::language::rewrite::restore;
 use crate::devfile::language::show;
 
 /// Named fields, sorted by name.
@@ -38,7 +39,8 @@ fn sorted<V>(mut fields: Fields<V>) -> Fields<V> {
 }
 
 fn field<'v, V: ValueLike<'v>>(fields: &Fields<V>, name: &str) -> Option<Value<'v>> {
-    let index = fields.binary_search_by(|(other, _)| other.as_str().cmp(name)).ok()?;
+    let name = restore(name);
+    let index = fields.binary_search_by(|(other, _)| other.as_str().cmp(&*name)).ok()?;
     Some(fields[index].1.to_value())
 }
 

@@ -43,6 +43,8 @@ impl Place {
 
 pub(super) struct Emitter<'t> {
     text: &'t str,
+    /// The edits of single words, sorted: they are made wherever the user's text is taken over.
+    words: &'t [Edit],
     /// Up to where the user's text has been taken over.
     done: usize,
     output: String,
@@ -53,25 +55,31 @@ pub(super) struct Emitter<'t> {
 }
 
 impl<'t> Emitter<'t> {
-    pub fn new(text: &'t str) -> Self {
+    pub fn new(text: &'t str, words: &'t [Edit]) -> Self {
         let output = String::with_capacity(text.len() + 256);
-        Self { text, done: 0, output, place: Place::default(), marks: Vec::new(), known: (0, Place::default()) }
+        Self { text, words, done: 0, output, place: Place::default(), marks: Vec::new(), known: (0, Place::default()) }
     }
 
-    /// Takes over the text up to the edit and makes the edit.
+    /// Takes over the text up to the edit and makes the edit, unless it is in the middle of the one before: what looks like
+    /// both has a mistake that the parser tells.
     pub fn apply(&mut self, edit: &Edit) {
+        if edit.start < self.done {
+            return;
+        }
         self.copy(self.done, edit.start);
         for piece in &edit.pieces {
             match piece {
-                Piece::Text(text, from) => {
-                    let origin = self.place_of(*from);
-                    self.mark(origin, true);
-                    self.write(text);
-                }
+                Piece::Text(text, from) => self.own(text, *from),
                 Piece::Copy(start, end) => self.copy(*start, *end),
             }
         }
         self.done = edit.end;
+    }
+
+    fn own(&mut self, text: &str, from: usize) {
+        let origin = self.place_of(from);
+        self.mark(origin, true);
+        self.write(text);
     }
 
     /// Takes over the rest and adds the positions.
@@ -85,6 +93,24 @@ impl<'t> Emitter<'t> {
     }
 
     fn copy(&mut self, start: usize, end: usize) {
+        let words = self.words;
+        let mut at = start;
+        for word in &words[words.partition_point(|word| word.start < start)..] {
+            if word.end > end {
+                break;
+            }
+            self.verbatim(at, word.start);
+            for piece in &word.pieces {
+                if let Piece::Text(text, from) = piece {
+                    self.own(text, *from);
+                }
+            }
+            at = word.end;
+        }
+        self.verbatim(at, end);
+    }
+
+    fn verbatim(&mut self, start: usize, end: usize) {
         let origin = self.place_of(start);
         self.mark(origin, false);
         self.write(&self.text[start..end]);

@@ -1,6 +1,8 @@
 //! The text as logical lines: a scanner that knows strings, comments, brackets and continued lines.
 
-use super::string_literal;
+use super::assignments::Statement;
+use super::emit::{Edit, Piece};
+use super::{names, string_literal};
 
 /// How far a tab goes, as in the reference's scanner.
 const TAB: usize = 8;
@@ -39,6 +41,9 @@ pub(super) struct LogicalLine {
 /// as the crate's `elems` does, and `codepoint_ords` gives numbers, as the crate's `codepoints` does.
 const METHODS: [(&str, &str); 2] = [("codepoints", "elems     "), ("codepoint_ords", "codepoints    ")];
 
+/// A method with a longer name in the crate.
+const LONGER_METHOD: (&str, &str) = ("elem_ords", "codepoints");
+
 /// The colon that ends a condition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Colon {
@@ -55,6 +60,10 @@ pub(super) struct Scan {
     pub cleaned: String,
     /// All lines with code.
     pub lines: Vec<LogicalLine>,
+    /// Words that the parser gets in another spelling, in the order of the text.
+    pub words: Vec<Edit>,
+    /// Assignments that are written in another way, in the order of the text.
+    pub assignments: Vec<Edit>,
 }
 
 impl Scan {
@@ -68,6 +77,8 @@ impl Scan {
             breaks: Vec::new(),
             lines: Vec::new(),
             renamed: Vec::new(),
+            words: Vec::new(),
+            assignments: Vec::new(),
         }
         .run()
     }
@@ -81,6 +92,8 @@ struct Scanner<'t> {
     breaks: Vec<usize>,
     lines: Vec<LogicalLine>,
     renamed: Vec<(usize, &'static str)>,
+    words: Vec<Edit>,
+    assignments: Vec<Edit>,
 }
 
 impl Scanner<'_> {
@@ -94,8 +107,8 @@ impl Scanner<'_> {
                 Some(b'\n' | b'\r') => {}
                 Some(_) => {
                     let code = self.at;
-                    let is_while = self.word() == "while";
-                    let while_colon = self.logical_line(is_while)?;
+                    let (is_while, is_load) = (self.word() == "while", self.word() == "load");
+                    let while_colon = self.logical_line(is_while, is_load)?;
                     self.lines.push(LogicalLine { start, code, indentation, has_tabs, while_colon, is_while });
                     continue;
                 }
@@ -114,7 +127,7 @@ impl Scanner<'_> {
         }
         // Only ASCII was replaced by ASCII.
         let cleaned = String::from_utf8(cleaned).unwrap_or_else(|_| self.text.to_owned());
-        Ok(Scan { cleaned, lines: self.lines })
+        Ok(Scan { cleaned, lines: self.lines, words: self.words, assignments: self.assignments })
     }
 
     fn peek(&self, ahead: usize) -> Option<u8> {
@@ -174,10 +187,12 @@ impl Scanner<'_> {
     }
 
     /// Moves behind the line break that ends the line of code.
-    fn logical_line(&mut self, is_while: bool) -> Result<Option<Colon>, Problem> {
-        let (mut depth, mut lambdas) = (0_usize, 0_usize);
+    fn logical_line(&mut self, is_while: bool, is_load: bool) -> Result<Option<Colon>, Problem> {
+        let (mut brackets, mut lambdas, mut strings) = (Vec::new(), 0_usize, 0_usize);
         let mut colon: Option<Colon> = None;
+        let mut statement = Statement::default();
         while let Some(byte) = self.peek(0) {
+            let start = self.at;
             if let Some(Colon { suite: suite @ None, .. }) = &mut colon
                 && !matches!(byte, b' ' | b'\t' | b'\x0c' | b'\n' | b'\r' | b'#' | b'\\')
             {
@@ -186,45 +201,81 @@ impl Scanner<'_> {
             match byte {
                 b'\n' | b'\r' => {
                     self.line_break();
-                    if depth == 0 {
-                        return Ok(colon);
+                    if brackets.is_empty() {
+                        break;
                     }
+                    continue;
                 }
                 b'\t' | b'\x0c' => {
                     self.blanks.push(self.at);
                     self.at += 1;
+                    continue;
                 }
-                b'#' => self.comment(),
+                b' ' => {
+                    self.at += 1;
+                    continue;
+                }
+                b'#' => {
+                    self.comment();
+                    continue;
+                }
                 b'\\' => {
                     self.at += 1;
                     self.line_break();
+                    continue;
                 }
                 b'(' | b'[' | b'{' => {
-                    depth += 1;
+                    brackets.push(self.at);
                     self.at += 1;
                 }
                 b')' | b']' | b'}' => {
-                    depth = depth.saturating_sub(1);
-                    self.at += 1;
-                }
-                b':' => {
-                    if depth == 0 && lambdas > 0 {
-                        lambdas -= 1;
-                    } else if depth == 0 && is_while && colon.is_none() {
-                        colon = Some(Colon { at: self.at, suite: None });
+                    if let Some(open) = brackets.pop()
+                        && brackets.is_empty()
+                    {
+                        statement.brackets(open, self.at);
                     }
                     self.at += 1;
                 }
-                b'"' | b'\'' => self.at = string_literal::end(self.text, self.at, "")?,
+                b':' => {
+                    self.at += 1;
+                    if brackets.is_empty() && lambdas > 0 {
+                        lambdas -= 1;
+                    } else if brackets.is_empty() {
+                        if is_while && colon.is_none() {
+                            colon = Some(Colon { at: start, suite: None });
+                        }
+                        statement = Statement::default();
+                        continue;
+                    }
+                }
+                b';' if brackets.is_empty() => {
+                    self.assignments.extend(statement.edit(self.text));
+                    statement = Statement::default();
+                    self.at += 1;
+                    continue;
+                }
+                b'%' | b'*' | b'<' => {
+                    let operator = ["%=", "*=", "<<="].into_iter().find(|it| self.text[self.at..].starts_with(it));
+                    self.at += operator.map_or(1, str::len);
+                    if operator.is_some() && brackets.is_empty() {
+                        statement.operator(start, self.at);
+                    }
+                }
+                b'"' | b'\'' => {
+                    self.at = string_literal::end(self.text, self.at, "")?;
+                    // The first string of a `load` is a path, the others are names.
+                    if is_load && strings > 0 && self.at > start + 2 {
+                        self.spell(start + 1, self.at - 1);
+                    }
+                    strings += 1;
+                }
                 b'0'..=b'9' => self.number(),
                 b'.' => {
+                    if brackets.is_empty() {
+                        statement.point(self.at);
+                    }
                     self.at += 1;
-                    let word = self.word();
-                    let length = word.len();
-                    let is_call = self.text[self.at + length..].starts_with("()");
-                    let method = METHODS.into_iter().find(|(from, _)| *from == word && is_call);
-                    self.renamed.extend(method.map(|(_, to)| (self.at, to)));
-                    self.at += length;
+                    self.attribute();
                 }
                 _ => {
                     let word = self.word();
@@ -233,13 +284,39 @@ impl Scanner<'_> {
                     if quoted && string_literal::is_prefix(word) {
                         self.at = string_literal::end(self.text, self.at + length, word)?;
                     } else {
-                        lambdas += usize::from(word == "lambda" && depth == 0 && colon.is_none());
+                        lambdas += usize::from(word == "lambda" && brackets.is_empty() && colon.is_none());
+                        self.spell(start, start + length);
                         self.at += length.max(self.text[self.at..].chars().next().map_or(1, char::len_utf8));
                     }
                 }
             }
+            statement.code(start, self.at);
         }
+        self.assignments.extend(statement.edit(self.text));
         Ok(colon)
+    }
+
+    /// The name behind a point.
+    fn attribute(&mut self) {
+        let word = self.word();
+        let end = self.at + word.len();
+        let is_call = self.text[end..].starts_with("()");
+        let method = METHODS.into_iter().find(|(from, _)| *from == word && is_call);
+        if word == LONGER_METHOD.0 && is_call {
+            let pieces = vec![Piece::Text(LONGER_METHOD.1.to_owned(), self.at)];
+            self.words.push(Edit { start: self.at, end, pieces });
+        }
+        self.renamed.extend(method.map(|(_, to)| (self.at, to)));
+        self.spell(self.at, end);
+        self.at = end;
+    }
+
+    /// Gives the parser another spelling of a name that it does not take.
+    fn spell(&mut self, start: usize, end: usize) {
+        // A string that does not end may have no boundary of a character before its last byte.
+        if let Some(spelling) = self.text.get(start..end).and_then(names::substitute) {
+            self.words.push(Edit { start, end, pieces: vec![Piece::Text(spelling, start)] });
+        }
     }
 
     /// Digits with what belongs to them, so that the `b` of `0b1` is no prefix of a string.
@@ -250,6 +327,6 @@ impl Scanner<'_> {
     }
 }
 
-fn is_word(character: char) -> bool {
+pub(super) fn is_word(character: char) -> bool {
     character == '_' || character.is_alphanumeric()
 }

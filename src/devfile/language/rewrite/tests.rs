@@ -76,6 +76,35 @@ fn methods_are_called_by_the_names_of_the_crate() {
 }
 
 #[test]
+fn assignments_evaluate_their_targets_once() {
+    assert_eq!(code("x %= 3; y *= 2 # c\n"), "x = x % (3); y = y * (2) # c\n");
+    assert_eq!(code("if x: x <<= (1 +\n 2)\n"), "if x: x = x << ((1 +\n 2))\n");
+    assert_eq!(
+        code("f(a)[g()] %= h, i\n"),
+        "__base__ = f(a); __index__ = g(); __base__[__index__] = __base__[__index__] % (h, i)\n"
+    );
+    assert_eq!(code("a[0].b *= 2\n"), "__base__ = a[0]; __base__.b = __base__.b * (2)\n");
+    assert_eq!(code("while x: x %= 2; y\n"), "for __turn__ in __endless__:\n if not (x): break\n x = x % (2); y\n");
+    unchanged("x += 1\nx = y % 2\nf(x, *y)\nx //= 2\nx = lambda a: a <= 2\nx %=\n(a, b) %= 2\na[1:2] *= 3\n'x %= 2'\n");
+}
+
+#[test]
+fn names_that_the_parser_refuses_are_spelled_in_another_way() {
+    assert_eq!(code("async = 1\n"), "zqx_async = 1\n");
+    assert_eq!(
+        code("def assert(await): x.async(größe=await)\n"),
+        "def zqx_assert(zqx_await): x.zqx_async(zqx_gr_f6__df_e=zqx_await)\n"
+    );
+    assert_eq!(code("load('assert', 'assert', a='async')\n"), "load('assert', 'zqx_assert', a='zqx_async')\n");
+    assert_eq!(code("x.elem_ords()\n"), "x.codepoints()\n");
+    assert_eq!(
+        code("é %= 2\nwhile é: pass\n"),
+        "zqx__e9_ = zqx__e9_ % (2)\nfor __turn__ in __endless__:\n if not (zqx__e9_): break\n pass\n"
+    );
+    unchanged("'async' # await\nasync_ = asynchronous\nload('é')\n");
+}
+
+#[test]
 fn other_line_ends_and_form_feeds_are_taken() {
     unchanged("x = 1\r\ny = 2\r\n");
     assert_eq!(code("x = 1\ry = 2\n"), "x = 1\ny = 2\n");
@@ -132,7 +161,7 @@ proptest! {
     fn any_text_that_looks_like_code_is_parsed_without_a_crash(
         parts in proptest::collection::vec(proptest::sample::select(vec![
             "while ", "x", ":", "\n", "\t", " ", "  ", "(", ")", "[", "]", "'", "\"\"\"", "\\", "#", "lambda ", "r'", "b\"", ";", "\r\n", "\x0c",
-            "if ", "pass", "break", "=", "+=", "1", ".", "def f():", "é", "0b1",
+            "if ", "pass", "break", "=", "+=", "%=", "*=", "<<=", ".", "async", "load(", "1", ".", "def f():", "é", "0b1",
         ]), 0..40)
     ) {
         let text = parts.concat();
