@@ -6,6 +6,7 @@
 //! * [`compose`]: what the compose command is asked and what it answers; pure.
 //! * [`devfile`]: Starlark text to a [`project::Project`].
 //! * [`engine`]: what is true and what to do next; pure and synchronous.
+//! * [`journal`]: what happened, found by comparing snapshots; timelines of it.
 //! * [`logs`]: the bounded log store.
 //! * [`docker`], [`cluster`], [`process`], [`watch`]: one folder per outside system.
 //! * [`run`]: the imperative shell that joins engine and edges.
@@ -23,6 +24,7 @@ pub mod diagnostic;
 pub mod docker;
 pub mod engine;
 pub mod init;
+pub mod journal;
 pub mod k8s;
 pub mod logs;
 pub mod lsp;

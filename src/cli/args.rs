@@ -42,6 +42,10 @@ pub(super) enum Subcommand {
     Logs(LogsArgs),
     /// Wait until resources of a running session are ready, or until an edit has landed.
     Wait(WaitArgs),
+    /// What happened in a running session, and what happens: updates, waits, pods, ports, one per line.
+    Events(EventsArgs),
+    /// Where the time of a running session went: the start or the newest update, with its critical path.
+    Timeline(TimelineArgs),
     /// Update resources of a running session now.
     Trigger(ActArgs),
     /// Restart what runs, without a build: the serve process, or the pods.
@@ -263,6 +267,44 @@ pub(super) struct LogsArgs {
     #[arg(long, value_name = "TEXT")]
     pub(super) grep: Option<String>,
     /// A JSON object per line.
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// What `events` takes.
+#[derive(Debug, Args)]
+pub(super) struct EventsArgs {
+    #[command(flatten)]
+    pub(super) target: TargetArgs,
+    /// Of these [default: of all, and the session's own].
+    #[arg(value_name = "RESOURCE")]
+    pub(super) resources: Vec<String>,
+    /// Go on with what comes.
+    #[arg(short = 'F', long)]
+    pub(super) follow: bool,
+    /// Only what came after this cursor, which stands in front of every event.
+    #[arg(long, value_name = "CURSOR", default_value_t = 0)]
+    pub(super) after: u64,
+    /// A JSON object per event.
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// What `timeline` takes.
+#[derive(Debug, Args)]
+pub(super) struct TimelineArgs {
+    #[command(flatten)]
+    pub(super) target: TargetArgs,
+    /// Of these [default: of all].
+    #[arg(value_name = "RESOURCE")]
+    pub(super) resources: Vec<String>,
+    /// From the start of the session, not only the newest stretch.
+    #[arg(long)]
+    pub(super) all: bool,
+    /// Write trace events to this file, for Perfetto.
+    #[arg(long, value_name = "FILE")]
+    pub(super) trace: Option<PathBuf>,
+    /// As JSON.
     #[arg(long)]
     pub(super) json: bool,
 }

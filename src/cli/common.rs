@@ -135,3 +135,10 @@ fn depth(color: Color, is_terminal: bool) -> ColorDepth {
         variables.iter().find(|(known, _)| *known == name).map(|(_, value)| value.as_os_str())
     })
 }
+
+/// The columns of the terminal on standard output; 100 where there is none.
+pub(super) fn terminal_columns() -> usize {
+    let size = rustix::termios::tcgetwinsize(std::io::stdout());
+    // A terminal that does not know its size says 0.
+    size.ok().map(|size| usize::from(size.ws_col)).filter(|&columns| columns > 0).unwrap_or(100)
+}

@@ -55,8 +55,7 @@ pub(super) fn up(arguments: &UpArgs) -> Result<ExitCode, CommandError> {
 
 /// Lets other terminals ask and command the session. It goes on without, and says so, when that cannot be.
 async fn control(address: Address, session: &Session) -> Option<ControlServer> {
-    let (snapshots, looks) = (session.snapshots.clone(), session.looks.clone());
-    let started = ControlServer::start(address, snapshots, session.logs.clone(), session.commands.clone(), looks).await;
+    let started = ControlServer::start(address, session).await;
     let warn = |text: &str| session.logs.sink(None, LogSource::Build).warn(text);
     match started {
         Ok(Some(server)) => return Some(server),

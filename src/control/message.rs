@@ -28,6 +28,8 @@ pub enum Request {
         /// All of them.
         args: Vec<String>,
     },
+    /// What happened: a reply per event.
+    Events(EventQuery),
     /// Wait until resources are as wanted: one reply.
     Wait(WaitQuery),
 }
@@ -74,6 +76,18 @@ pub struct LogQuery {
     pub tail: Option<usize>,
     /// Only lines that contain this.
     pub contains: Option<String>,
+    /// Go on with what comes.
+    pub follow: bool,
+}
+
+/// Which events are wanted.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct EventQuery {
+    /// Of these resources; all, and the session's own, when empty.
+    pub resources: Vec<String>,
+    /// Only those after this cursor; 0 for all that are kept.
+    pub after: u64,
     /// Go on with what comes.
     pub follow: bool,
 }

@@ -4,13 +4,17 @@
 
 mod address;
 mod client;
+mod commands;
 mod conclusion;
+mod events;
+mod log_lines;
 mod message;
 mod server;
 mod status_json;
+mod waiting;
 
 pub use address::Address;
 pub use client::{Client, ClientError};
-pub use message::{Action, LogQuery, Refusal, Reply, Request, SCHEMA, WaitFor, WaitQuery};
+pub use message::{Action, EventQuery, LogQuery, Refusal, Reply, Request, SCHEMA, WaitFor, WaitQuery};
 pub use server::ControlServer;
 pub use status_json::{resource_json, status_json};

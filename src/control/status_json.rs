@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 use super::message::SCHEMA;
 use crate::diagnostic::Diagnostic;
 use crate::engine::{
-    ConfigState, Connection, ForwardState, Hold, ResourceKind, ResourceSnapshot, RuntimeStatus, SessionPhase,
-    SessionTime, Snapshot, UpdateKind, UpdateOutcome, UpdateReason, UpdateRecord, UpdateStatus,
+    ConfigState, Connection, Hold, ResourceKind, ResourceSnapshot, SessionPhase, SessionTime, Snapshot, UpdateReason,
+    UpdateRecord,
 };
 use crate::project::TriggerMode;
 
@@ -56,8 +56,8 @@ pub fn resource_json(resource: &ResourceSnapshot, now: SessionTime) -> Value {
             TriggerMode::Auto => "auto",
             TriggerMode::Manual => "manual",
         },
-        "update": update_word(resource.update),
-        "runtime": runtime_word(resource.runtime),
+        "update": resource.update.word(),
+        "runtime": resource.runtime.word(),
         "message": resource.runtime_message,
         "waits": resource.hold.as_ref().map(|hold| json!({"reason": hold.code(), "text": hold.to_string(), "on": waits_on(hold)})),
         "pending_files": resource.pending_files,
@@ -85,15 +85,8 @@ pub fn resource_json(resource: &ResourceSnapshot, now: SessionTime) -> Value {
             "local": forward.local,
             "container": forward.container,
             "name": forward.name,
-            "state": match &forward.state {
-                ForwardState::Pending => "pending",
-                ForwardState::Listening => "listening",
-                ForwardState::Failed(_) => "failed",
-            },
-            "error": match &forward.state {
-                ForwardState::Failed(reason) => Some(reason),
-                ForwardState::Pending | ForwardState::Listening => None,
-            },
+            "state": forward.state.words().0,
+            "error": forward.state.words().1,
         })).collect::<Vec<_>>(),
         "links": resource.links.iter().map(|link| json!({"url": link.url, "name": link.name})).collect::<Vec<_>>(),
         "resource_deps": resource.resource_deps,
@@ -102,16 +95,9 @@ pub fn resource_json(resource: &ResourceSnapshot, now: SessionTime) -> Value {
 }
 
 fn record_json(record: &UpdateRecord, now: SessionTime) -> Value {
-    let (outcome, reason) = match &record.outcome {
-        UpdateOutcome::Ok => ("ok", None),
-        UpdateOutcome::Failed(reason) => ("failed", Some(reason)),
-        UpdateOutcome::Cancelled(reason) => ("cancelled", Some(reason)),
-    };
+    let (outcome, reason) = record.outcome.words();
     json!({
-        "kind": match record.kind {
-            UpdateKind::Full => "full",
-            UpdateKind::Live => "live",
-        },
+        "kind": record.kind.word(),
         "outcome": outcome,
         "error": reason,
         "reasons": record.reasons.iter().map(UpdateReason::to_string).collect::<Vec<_>>(),
@@ -124,28 +110,15 @@ fn record_json(record: &UpdateRecord, now: SessionTime) -> Value {
 
 fn waits_on(hold: &Hold) -> Vec<String> {
     match hold {
-        Hold::WaitingForLocal(name) => vec![name.to_string()],
-        Hold::MustRunAlone(names) | Hold::WaitingForDependencies(names) => {
-            names.iter().map(ToString::to_string).collect()
-        }
         Hold::BuildingComponent(images) => images.iter().map(ToString::to_string).collect(),
-        Hold::ReloadingConfig
-        | Hold::WaitingForUncategorized
-        | Hold::WaitingForCluster
-        | Hold::WaitingForDocker
-        | Hold::LiveUpdating
-        | Hold::WaitingForDeploy
-        | Hold::ParallelLimit { .. }
-        | Hold::Manual => Vec::new(),
+        _ => hold.resources().iter().map(ToString::to_string).collect(),
     }
 }
 
 fn connection(connection: &Connection) -> Value {
-    match connection {
-        Connection::NotNeeded => json!({"state": "not_needed"}),
-        Connection::Connecting => json!({"state": "connecting"}),
-        Connection::Ok => json!({"state": "ok"}),
-        Connection::Lost(reason) => json!({"state": "lost", "error": reason}),
+    match connection.words() {
+        (state, None) => json!({"state": state}),
+        (state, Some(error)) => json!({"state": state, "error": error}),
     }
 }
 
@@ -158,26 +131,4 @@ fn diagnostic(diagnostic: &Diagnostic) -> Value {
         "column": diagnostic.primary.as_ref().map(|span| span.start.column),
         "help": diagnostic.help,
     })
-}
-
-fn update_word(status: UpdateStatus) -> &'static str {
-    match status {
-        UpdateStatus::None => "none",
-        UpdateStatus::Pending => "pending",
-        UpdateStatus::InProgress => "in_progress",
-        UpdateStatus::Ok => "ok",
-        UpdateStatus::Error => "error",
-        UpdateStatus::NotApplicable => "not_applicable",
-    }
-}
-
-fn runtime_word(status: RuntimeStatus) -> &'static str {
-    match status {
-        RuntimeStatus::Unknown => "unknown",
-        RuntimeStatus::None => "none",
-        RuntimeStatus::Pending => "pending",
-        RuntimeStatus::Ok => "ok",
-        RuntimeStatus::Error => "error",
-        RuntimeStatus::NotApplicable => "not_applicable",
-    }
 }

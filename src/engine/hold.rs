@@ -35,6 +35,23 @@ pub enum Hold {
 }
 
 impl Hold {
+    /// The resources that it waits for, when it is for resources.
+    pub fn resources(&self) -> &[ResourceName] {
+        match self {
+            Self::WaitingForLocal(name) => std::slice::from_ref(name),
+            Self::MustRunAlone(names) | Self::WaitingForDependencies(names) => names,
+            Self::BuildingComponent(_)
+            | Self::ReloadingConfig
+            | Self::WaitingForUncategorized
+            | Self::WaitingForCluster
+            | Self::WaitingForDocker
+            | Self::LiveUpdating
+            | Self::WaitingForDeploy
+            | Self::ParallelLimit { .. }
+            | Self::Manual => &[],
+        }
+    }
+
     /// The reason string of the compatible API (reference §3.6).
     pub fn code(&self) -> &'static str {
         match self {

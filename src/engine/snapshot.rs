@@ -101,6 +101,18 @@ pub enum Connection {
     Lost(String),
 }
 
+impl Connection {
+    /// The word of the machine interfaces, and why there is no connection.
+    pub fn words(&self) -> (&'static str, Option<&str>) {
+        match self {
+            Self::NotNeeded => ("not_needed", None),
+            Self::Connecting => ("connecting", None),
+            Self::Ok => ("ok", None),
+            Self::Lost(reason) => ("lost", Some(reason)),
+        }
+    }
+}
+
 /// Whether a session runs or ends.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SessionPhase {
@@ -187,6 +199,17 @@ pub enum UpdateOutcome {
     Cancelled(String),
 }
 
+impl UpdateOutcome {
+    /// The word of the machine interfaces, and the reason of what did not succeed.
+    pub fn words(&self) -> (&'static str, Option<&str>) {
+        match self {
+            Self::Ok => ("ok", None),
+            Self::Failed(reason) => ("failed", Some(reason)),
+            Self::Cancelled(reason) => ("cancelled", Some(reason)),
+        }
+    }
+}
+
 /// An update that has ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UpdateRecord {
@@ -247,4 +270,15 @@ pub enum ForwardState {
     Listening,
     /// The port cannot be opened, and why: who holds it.
     Failed(String),
+}
+
+impl ForwardState {
+    /// The word of the machine interfaces, and the reason of a failure.
+    pub fn words(&self) -> (&'static str, Option<&str>) {
+        match self {
+            Self::Pending => ("pending", None),
+            Self::Listening => ("listening", None),
+            Self::Failed(reason) => ("failed", Some(reason)),
+        }
+    }
 }

@@ -48,6 +48,20 @@ pub enum UpdateStatus {
     NotApplicable,
 }
 
+impl UpdateStatus {
+    /// The word of the machine interfaces.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Pending => "pending",
+            Self::InProgress => "in_progress",
+            Self::Ok => "ok",
+            Self::Error => "error",
+            Self::NotApplicable => "not_applicable",
+        }
+    }
+}
+
 /// How what a resource deployed or started stands (reference §3.18).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum RuntimeStatus {
@@ -63,6 +77,20 @@ pub enum RuntimeStatus {
     Error,
     /// It has nothing that keeps running.
     NotApplicable,
+}
+
+impl RuntimeStatus {
+    /// The word of the machine interfaces.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Unknown => "unknown",
+            Self::None => "none",
+            Self::Pending => "pending",
+            Self::Ok => "ok",
+            Self::Error => "error",
+            Self::NotApplicable => "not_applicable",
+        }
+    }
 }
 
 /// Why an update is or was done (reference §3.6).
@@ -102,4 +130,14 @@ pub enum UpdateKind {
     Full,
     /// Files were copied into running containers.
     Live,
+}
+
+impl UpdateKind {
+    /// The word of the machine interfaces.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Full => "full",
+            Self::Live => "live",
+        }
+    }
 }

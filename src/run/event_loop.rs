@@ -16,6 +16,7 @@ use super::forwards::Forwards;
 use super::pods::Pods;
 use super::watching::{Look, Watching};
 use crate::engine::{Command, Connection, Effect, Engine, Event, SessionTime, Snapshot, WorkId, WorkResult};
+use crate::journal::Journal;
 
 /// Events that one turn handles before it publishes a snapshot.
 const BATCH: usize = 256;
@@ -40,6 +41,7 @@ pub(super) struct EventLoop {
     commands: mpsc::Receiver<Command>,
     looks: mpsc::Receiver<Look>,
     snapshots: watch::Sender<Arc<Snapshot>>,
+    journal: Journal,
     abort: CancellationToken,
     started: Instant,
 }
@@ -49,6 +51,7 @@ impl EventLoop {
         engine: Engine,
         edges: Arc<Edges>,
         snapshots: watch::Sender<Arc<Snapshot>>,
+        journal: Journal,
         commands: mpsc::Receiver<Command>,
         looks: mpsc::Receiver<Look>,
         abort: CancellationToken,
@@ -69,6 +72,7 @@ impl EventLoop {
             commands,
             looks,
             snapshots,
+            journal,
             abort,
             started: Instant::now(),
         }
@@ -127,7 +131,13 @@ impl EventLoop {
         self.pods.follow(&self.engine);
         self.containers.follow(&self.engine);
         self.forwards.follow(&self.engine);
-        self.snapshots.send_replace(Arc::new(self.engine.snapshot()));
+        self.publish();
+    }
+
+    fn publish(&self) {
+        let snapshot = Arc::new(self.engine.snapshot());
+        self.journal.observe(&snapshot);
+        self.snapshots.send_replace(snapshot);
     }
 
     /// What the shell itself has to know of an event.
@@ -187,7 +197,7 @@ impl EventLoop {
         // Every task watches its token; the processes that they own are verified to be gone before they end.
         let deadline = Instant::now() + SHUT_DOWN_LIMIT;
         while let Ok(Some(_)) = tokio::time::timeout_at(deadline, self.tasks.join_next()).await {}
-        self.snapshots.send_replace(Arc::new(self.engine.snapshot()));
+        self.publish();
     }
 
     /// The effect `Log` and nothing else writes through here.

@@ -14,6 +14,7 @@ use super::watching::Look;
 use crate::cluster::{ContextInfo, FrozenKubeconfig};
 use crate::devfile::KubeInfo;
 use crate::engine::{Command, Engine, EngineOptions, Mode, Snapshot};
+use crate::journal::Journal;
 use crate::logs::LogStore;
 
 /// What a session needs to know.
@@ -72,6 +73,8 @@ pub struct Session {
     pub looks: mpsc::Sender<Look>,
     /// The logs of the session.
     pub logs: LogStore,
+    /// What happened in it.
+    pub journal: Journal,
     /// Ends everything at once, without waiting for anything but the processes.
     pub abort: CancellationToken,
     task: JoinHandle<()>,
@@ -101,7 +104,8 @@ pub fn start(options: SessionOptions, logs: LogStore) -> Session {
     let (looks, look_rx) = mpsc::channel(8);
     let abort = CancellationToken::new();
     let edges = Arc::new(Edges::new(options, logs.clone()));
-    let event_loop = EventLoop::new(engine, edges, snapshot_tx, command_rx, look_rx, abort.clone());
+    let journal = Journal::new();
+    let event_loop = EventLoop::new(engine, edges, snapshot_tx, journal.clone(), command_rx, look_rx, abort.clone());
     let task = tokio::spawn(event_loop.run());
-    Session { snapshots, commands, looks, logs, abort, task }
+    Session { snapshots, commands, looks, logs, journal, abort, task }
 }

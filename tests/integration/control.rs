@@ -294,3 +294,45 @@ local_resource('a', 'true')
     config.code(5);
     assert!(config.stderr.contains("cannot be applied"), "{}", config.stderr);
 }
+
+#[test]
+fn events_go_on_from_a_cursor_and_the_timeline_is_made_of_them() {
+    let project = Project::new();
+    let _up = project.up();
+    project.wait(&[]).code(0);
+    let events = |args: &[&str]| -> Vec<Value> {
+        let ended = project.ask(&[&["events", "--json"], args].concat());
+        ended.code(0);
+        ended.stdout.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
+    };
+    let start = events(&[]);
+    let kinds = |events: &[Value], resource: &str| -> Vec<String> {
+        let of = |event: &&Value| event["resource"] == resource;
+        events.iter().filter(of).filter_map(|event| event["event"].as_str()).map(str::to_owned).collect()
+    };
+    let cursors: Vec<u64> = start.iter().filter_map(|event| event["cursor"].as_u64()).collect();
+    assert_eq!(cursors, (1..=cursors.len() as u64).collect::<Vec<_>>(), "{start:?}");
+    assert_eq!(start[0]["event"], "config_loading");
+    let server = kinds(&start, "server");
+    let waits = start.iter().find(|it| it["event"] == "waiting" && it["resource"] == "server").expect("it waits");
+    // Local updates run alone, so this comes before the dependency.
+    assert_eq!((&waits["reason"], &waits["on"][0]), (&"waiting-for-local".into(), &"greet".into()));
+    assert!(server.ends_with(&["runtime_changed".to_owned()]), "{server:?}");
+
+    fs::write(project.path().join("name.txt"), "two\n").expect("a file");
+    project.wait(&["--after", "name.txt"]).code(0);
+    let edit = events(&["greet", "--after", &cursors.len().to_string()]);
+    assert_eq!(kinds(&edit, "greet"), ["update_started", "update_finished"].map(str::to_owned), "{edit:?}");
+    assert_eq!((&edit[1]["outcome"], &edit[1]["reasons"][0]), (&"ok".into(), &"Changed Files".into()));
+
+    let newest = project.json(&["timeline"]);
+    assert_eq!(newest["spans"][0]["resource"], "greet", "{newest}");
+    assert_eq!(newest["spans"].as_array().expect("spans").len(), 1, "{newest}");
+    let trace = project.path().join("trace.json");
+    let all = project.ask(&["timeline", "--all", "--trace", &trace.to_string_lossy()]);
+    all.code(0);
+    assert!(all.stdout.contains("critical path: configuration "), "{}", all.stdout);
+    let trace: Value = serde_json::from_str(&fs::read_to_string(trace).expect("the trace")).expect("JSON");
+    let complete = trace["traceEvents"].as_array().expect("events").iter().filter(|event| event["ph"] == "X");
+    assert!(complete.clone().count() >= 4 && complete.clone().all(|it| it["ts"].is_u64() && it["dur"].is_u64()));
+}

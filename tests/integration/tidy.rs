@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// What each folder of `src` may use, beside itself. `docs/architecture.md` draws it.
-const LAYERS: [(&str, &[&str]); 18] = [
+const LAYERS: [(&str, &[&str]); 20] = [
     ("diagnostic", &[]),
     ("yaml", &["diagnostic"]),
     ("k8s", &["diagnostic", "project", "yaml"]),
@@ -14,11 +14,12 @@ const LAYERS: [(&str, &[&str]); 18] = [
     ("compose", &["project", "yaml"]),
     ("devfile", &["diagnostic", "yaml", "k8s", "project", "logs", "compose"]),
     ("engine", &["diagnostic", "k8s", "project", "logs"]),
+    ("journal", &["engine", "project"]),
     ("docker", &["project", "logs"]),
     ("cluster", &["diagnostic", "k8s", "project", "logs", "yaml"]),
     ("process", &["project", "logs"]),
     ("watch", &["project"]),
-    ("control", &["diagnostic", "engine", "logs", "process", "project", "run"]),
+    ("control", &["diagnostic", "engine", "journal", "logs", "process", "project", "run"]),
     (
         "run",
         &[
@@ -33,9 +34,10 @@ const LAYERS: [(&str, &[&str]); 18] = [
             "cluster",
             "process",
             "watch",
+            "journal",
         ],
     ),
-    ("ui", &["diagnostic", "engine", "logs", "project"]),
+    ("ui", &["diagnostic", "engine", "journal", "logs", "project"]),
     ("init", &["project", "yaml"]),
     ("lsp", &["devfile", "diagnostic"]),
     (
@@ -55,6 +57,7 @@ const LAYERS: [(&str, &[&str]); 18] = [
             "init",
             "lsp",
             "control",
+            "journal",
         ],
     ),
 ];

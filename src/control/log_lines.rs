@@ -1,0 +1,88 @@
+//! Lines of the log for another process: what is stored, and what comes.
+
+use serde_json::{Value, json};
+
+use super::commands::named;
+use super::message::{LogQuery, Refusal, Reply};
+use super::server::{Gone, Peer, Shared};
+use crate::engine::Snapshot;
+use crate::logs::{Level, LogFilter, LogLine, LogReader, LogSource, Producer};
+use crate::project::ResourceName;
+
+pub(super) async fn log_lines(peer: &mut Peer, shared: &Shared, query: &LogQuery) -> Result<(), Gone> {
+    let filter = match log_filter(&shared.snapshot(), query) {
+        Ok(filter) => filter,
+        Err(refusal) => return peer.say(&Reply::Error(refusal)).await,
+    };
+    let mut reader = shared.logs.reader();
+    let mut next = reader.next_sequence();
+    let since = query.since_ms.map(|since| chrono::Utc::now() - chrono::TimeDelta::milliseconds(since.cast_signed()));
+    let wanted = |line: &LogLine| {
+        since.is_none_or(|since| line.time >= since)
+            && query.contains.as_ref().is_none_or(|part| line.text.contains(part.as_str()))
+    };
+    let mut stored: Vec<LogLine> = reader.since_filtered(0, &filter);
+    stored.retain(|line| line.sequence < next && wanted(line));
+    let skipped = query.tail.map_or(0, |tail| stored.len().saturating_sub(tail));
+    for line in &stored[skipped..] {
+        peer.say(&Reply::Ok(line_json(line))).await?;
+    }
+    if !query.follow {
+        return Ok(());
+    }
+    loop {
+        for line in reader.since_filtered(next, &filter) {
+            next = line.sequence + 1;
+            if wanted(&line) {
+                peer.say(&Reply::Ok(line_json(&line))).await?;
+            }
+        }
+        tokio::select! {
+            () = LogReader::changed(&mut reader) => {}
+            () = peer.hung_up() => return Err(Gone),
+        }
+    }
+}
+
+fn log_filter(snapshot: &Snapshot, query: &LogQuery) -> Result<LogFilter, Refusal> {
+    let unknown = |what: &str, value: &str, known: &str| Refusal {
+        message: format!("there is no {what} `{value}`"),
+        help: Some(format!("it is one of {known}")),
+    };
+    let names: Vec<ResourceName> = named(snapshot, &query.resources)?.iter().map(|it| it.name.clone()).collect();
+    let source = match query.source.as_deref() {
+        None | Some("all") => None,
+        Some("build") => Some(LogSource::Build),
+        Some("runtime") => Some(LogSource::Runtime),
+        Some(other) => return Err(unknown("source", other, "all, build, runtime")),
+    };
+    let level = match query.level.as_deref() {
+        None => None,
+        Some("debug") => Some(Level::Debug),
+        Some("info") => Some(Level::Info),
+        Some("warn") => Some(Level::Warn),
+        Some("error") => Some(Level::Error),
+        Some(other) => return Err(unknown("level", other, "debug, info, warn, error")),
+    };
+    let producer = if names.is_empty() { Producer::All } else { Producer::Resources(names) };
+    Ok(LogFilter { producer, source, level })
+}
+
+fn line_json(line: &LogLine) -> Value {
+    json!({
+        "sequence": line.sequence,
+        "time": line.time,
+        "resource": line.resource,
+        "source": match line.source {
+            LogSource::Build => "build",
+            LogSource::Runtime => "runtime",
+        },
+        "level": match line.level {
+            Level::Debug => "debug",
+            Level::Info => "info",
+            Level::Warn => "warn",
+            Level::Error => "error",
+        },
+        "message": line.text,
+    })
+}

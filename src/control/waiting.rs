@@ -1,0 +1,100 @@
+//! Waiting on behalf of another process, until resources are as it wants them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+
+use super::commands::named;
+use super::conclusion::{Conclusion, conclude};
+use super::message::{Reply, WaitQuery};
+use super::server::{Gone, Peer, Shared};
+use super::status_json::resource_json;
+use crate::engine::{ResourceSnapshot, Snapshot};
+use crate::run::Look;
+
+pub(super) async fn wait(peer: &mut Peer, mut shared: Shared, query: &WaitQuery) -> Result<(), Gone> {
+    let started = Instant::now();
+    let limit = query.timeout_ms.map(Duration::from_millis);
+    if let Err(refusal) = named(&shared.snapshot(), &query.resources) {
+        return peer.say(&Reply::Error(refusal)).await;
+    }
+    let mut concerned = Concerned { names: query.resources.clone(), all: query.resources.is_empty() };
+    if let Some(path) = &query.after {
+        let (done, looked) = oneshot::channel();
+        let asked = shared.looks.send(Look { path: path.clone(), done }).await;
+        let Ok(resources) = (match asked {
+            Ok(()) => looked.await.map_err(|_| ()),
+            Err(_) => Err(()),
+        }) else {
+            return peer.say(&Reply::refuse("the session is ending")).await;
+        };
+        if resources.is_empty() {
+            let refusal = Reply::refuse_with(
+                format!("`{}` belongs to no resource that is enabled", path.display()),
+                "it may be ignored, or outside of every build context, `deps` and live update",
+            );
+            return peer.say(&refusal).await;
+        }
+        if concerned.all {
+            concerned = Concerned { names: resources.iter().map(ToString::to_string).collect(), all: false };
+        }
+    }
+    loop {
+        let snapshot = Arc::clone(&shared.snapshots.borrow_and_update());
+        let reply = match conclude(&snapshot, query.condition, |resource| concerned.accepts(resource)) {
+            Conclusion::Open => None,
+            Conclusion::Reached => Some(Reply::Ok(concerned.report("reached", &[], &snapshot, started))),
+            Conclusion::Failed(why) => Some(Reply::Ok(concerned.report("failed", &why, &snapshot, started))),
+        };
+        if let Some(reply) = reply {
+            return peer.say(&reply).await;
+        }
+        let left = limit.map(|limit| limit.saturating_sub(started.elapsed()));
+        tokio::select! {
+            changed = shared.snapshots.changed() => if changed.is_err() {
+                return peer.say(&Reply::refuse("the session has ended")).await;
+            },
+            () = expired(left) => {
+                return peer.say(&Reply::Ok(concerned.report("timeout", &[], &snapshot, started))).await;
+            }
+            () = peer.hung_up() => return Err(Gone),
+        }
+    }
+}
+
+async fn expired(left: Option<Duration>) {
+    match left {
+        Some(left) => tokio::time::sleep(left).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Which resources a wait is about.
+struct Concerned {
+    names: Vec<String>,
+    all: bool,
+}
+
+impl Concerned {
+    fn accepts(&self, resource: &ResourceSnapshot) -> bool {
+        self.all || self.names.iter().any(|name| name == resource.name.as_str())
+    }
+
+    fn report(&self, outcome: &str, why: &[(String, String)], snapshot: &Snapshot, started: Instant) -> Value {
+        let resources: Vec<Value> = snapshot
+            .resources
+            .iter()
+            .filter(|resource| self.accepts(resource))
+            .map(|resource| resource_json(resource, snapshot.now))
+            .collect();
+        json!({
+            "outcome": outcome,
+            "seconds": started.elapsed().as_secs_f64(),
+            "failures": why.iter().map(|(name, why)| json!({"resource": name, "error": why})).collect::<Vec<_>>(),
+            "resources": resources,
+        })
+    }
+}
