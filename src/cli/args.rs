@@ -153,6 +153,15 @@ pub(super) struct CiArgs {
     /// Give up after this time, for example `10m`; 0 for never. `ci_settings(timeout=…)` wins.
     #[arg(long, value_name = "DURATION", default_value = "30m", value_parser = parse_duration)]
     pub(super) timeout: Duration,
+    /// Write what was done, said and found into this folder: JUnit, Markdown, timeline, logs, failing pods.
+    #[arg(long, value_name = "DIR")]
+    pub(super) report: Option<PathBuf>,
+    /// Delete what was created, as `devloop down` does, however it ended.
+    #[arg(long)]
+    pub(super) down: bool,
+    /// With `--down`: keep everything when it failed, to look into it.
+    #[arg(long, requires = "down")]
+    pub(super) keep_on_failure: bool,
     /// When to use colours.
     #[arg(long, value_enum, default_value_t = Color::Auto)]
     pub(super) color: Color,

@@ -2,10 +2,12 @@
 
 use tokio_util::sync::CancellationToken;
 
-use super::args::CiArgs;
+use super::args::{CiArgs, DownArgs};
 use super::common::{self, Kube};
+use super::down::down;
 use super::error::CommandError;
 use super::exit_code::ExitCode;
+use super::report::Report;
 use crate::engine::{Command, Mode, Verdict};
 use crate::logs::LogStore;
 use crate::run::{self, Interrupts, Session, SessionOptions};
@@ -36,13 +38,21 @@ pub(super) fn ci(arguments: CiArgs) -> Result<ExitCode, CommandError> {
     let code = runtime.block_on(async {
         let interrupts = Interrupts::install()
             .map_err(|error| CommandError::environment(format!("cannot watch for signals: {error}")))?;
-        Ok(prove(run::start(options, LogStore::new()), interrupts, colors).await)
+        let session = run::start(options, LogStore::new());
+        let report = arguments.report.as_deref().map(|dir| Report::open(dir, &session)).transpose()?;
+        Ok(prove(session, interrupts, colors, report).await)
     });
     runtime.shutdown_background();
-    code
+    let code = code?;
+    if !arguments.down || (arguments.keep_on_failure && code != ExitCode::Ok) {
+        return Ok(code);
+    }
+    let torn_down = down(&DownArgs { project: arguments.project, delete_namespaces: false, delete_volumes: false })?;
+    // What failed first is what is to be told.
+    Ok(if code == ExitCode::Ok { torn_down } else { code })
 }
 
-async fn prove(mut session: Session, mut interrupts: Interrupts, color: bool) -> ExitCode {
+async fn prove(mut session: Session, mut interrupts: Interrupts, color: bool, report: Option<Report>) -> ExitCode {
     let done = CancellationToken::new();
     let options = HeadlessOptions { color, ..HeadlessOptions::default() };
     let printer = tokio::spawn(headless::print(session.logs.reader(), tokio::io::stdout(), options, done.clone()));
@@ -69,6 +79,11 @@ async fn prove(mut session: Session, mut interrupts: Interrupts, color: bool) ->
             }
         }
     }
+    let mut unwritten = None;
+    if let Some(report) = &report {
+        // Before anything is stopped: a second signal, or the impatience of a CI system, must not cost it.
+        unwritten = report.write(&last, &session).await.err();
+    }
     let _ = session.commands.send(Command::Quit).await;
     let abort = session.abort.clone();
     loop {
@@ -79,6 +94,12 @@ async fn prove(mut session: Session, mut interrupts: Interrupts, color: bool) ->
     }
     done.cancel();
     let _ = printer.await;
+    if let Some(report) = report {
+        report.close().await;
+    }
+    if let Some(error) = unwritten {
+        super::error::print(&error);
+    }
     if asked {
         common::print_err("\nended before there was a verdict\n");
     }

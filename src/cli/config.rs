@@ -2,14 +2,13 @@
 
 use std::sync::Arc;
 
-use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
 use super::args::{ConfigArgs, ProjectArgs};
 use super::common::{self, Kube};
 use super::error::CommandError;
 use super::exit_code::ExitCode;
-use super::project_json::project_json;
+use super::project_json::{mask, project_json};
 use super::project_text::project_text;
 use crate::devfile::{LoadOptions, LoadOutcome, ParseCache, load};
 use crate::diagnostic::{RenderStyle, render};
@@ -22,7 +21,7 @@ pub(super) fn config(arguments: &ConfigArgs) -> Result<ExitCode, CommandError> {
     let logs = LogStore::new();
     let outcome = evaluate(&arguments.project, "config", &kube, &logs)?;
     if arguments.json {
-        let mut json = project_json(&outcome);
+        let mut json = project_json(outcome.project.as_ref(), &outcome.diagnostics, &outcome.config_files);
         mask(&mut json, &logs);
         let mut text = serde_json::to_string_pretty(&json).unwrap_or_default();
         text.push('\n');
@@ -34,16 +33,6 @@ pub(super) fn config(arguments: &ConfigArgs) -> Result<ExitCode, CommandError> {
         print_diagnostics(&outcome);
     }
     Ok(if outcome.project.is_some() { ExitCode::Ok } else { ExitCode::Config })
-}
-
-/// Values of Secrets are never shown.
-fn mask(value: &mut Value, logs: &LogStore) {
-    match value {
-        Value::String(text) => *text = logs.masked(text),
-        Value::Array(items) => items.iter_mut().for_each(|item| mask(item, logs)),
-        Value::Object(fields) => fields.values_mut().for_each(|field| mask(field, logs)),
-        Value::Null | Value::Bool(_) | Value::Number(_) => {}
-    }
 }
 
 /// Evaluates the configuration for a command that then works with the result.

@@ -12,6 +12,7 @@ mod config;
 mod init;
 mod lsp;
 mod remote;
+mod report;
 mod project_json;
 mod project_text;
 mod tilt;

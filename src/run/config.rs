@@ -86,11 +86,13 @@ pub(super) async fn load_config(
         let level = if diagnostic.is_error() { Level::Error } else { Level::Warn };
         log.write(level, render(diagnostic, &style));
     }
-    WorkResult::Config(Box::new(ConfigOutcome {
+    let outcome = ConfigOutcome {
         project: outcome.project.map(Arc::new),
         reached: outcome.reached.map(Arc::new),
         diagnostics: outcome.diagnostics,
         config_files: outcome.config_files,
         duration: outcome.duration,
-    }))
+    };
+    edges.set_evaluated(&outcome);
+    WorkResult::Config(Box::new(outcome))
 }

@@ -12,7 +12,7 @@ use super::session::SessionOptions;
 use crate::cluster::{Cluster, Inventory, Node, Patience, RegistryChoice, discover_registry};
 use crate::devfile::{EnvironmentOverlay, ParseCache, SeenFile};
 use crate::docker;
-use crate::engine::WorkError;
+use crate::engine::{ConfigOutcome, WorkError};
 use crate::logs::{LogSink, LogSource, LogStore};
 use crate::process::{CommandEnvironment, SessionEnvironment, Supervisor};
 use crate::project::{ProjectName, Registry, ResourceName};
@@ -36,6 +36,7 @@ pub(super) struct Edges {
     /// What the configuration runs of the session have parsed.
     pub(super) parse_cache: ParseCache,
     seen_files: Mutex<Vec<SeenFile>>,
+    evaluated: Mutex<Option<Arc<ConfigOutcome>>>,
     custom_deploys: Turns,
     pub(super) config_retry: Mutex<Retry>,
     /// The compose command works on one project at a time (reference §3.17).
@@ -57,6 +58,7 @@ impl Edges {
             environment: Mutex::default(),
             parse_cache: ParseCache::default(),
             seen_files: Mutex::default(),
+            evaluated: Mutex::default(),
             custom_deploys: Turns::default(),
             config_retry: Mutex::default(),
             compose: tokio::sync::Mutex::default(),
@@ -117,6 +119,15 @@ impl Edges {
         let choice = self.registry.get_or_try_init(|| discover).await.map_err(cluster_failure)?;
         let default = || self.default_registry.lock().unwrap_or_else(PoisonError::into_inner).clone();
         Ok(choice.registry.clone().or_else(default))
+    }
+
+    /// What the newest evaluation gave.
+    pub(super) fn evaluated(&self) -> Option<Arc<ConfigOutcome>> {
+        self.evaluated.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(super) fn set_evaluated(&self, outcome: &ConfigOutcome) {
+        *self.evaluated.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(outcome.clone()));
     }
 
     pub(super) fn set_default_registry(&self, registry: Option<Registry>) {

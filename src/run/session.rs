@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::Utc;
 use tokio::sync::{mpsc, watch};
@@ -11,9 +12,9 @@ use tokio_util::sync::CancellationToken;
 use super::edges::Edges;
 use super::event_loop::EventLoop;
 use super::watching::Look;
-use crate::cluster::{ContextInfo, FrozenKubeconfig};
+use crate::cluster::{ContextInfo, FrozenKubeconfig, Patience, pod_evidence};
 use crate::devfile::KubeInfo;
-use crate::engine::{Command, Engine, EngineOptions, Mode, Snapshot};
+use crate::engine::{Command, ConfigOutcome, Engine, EngineOptions, Mode, Snapshot};
 use crate::journal::Journal;
 use crate::logs::LogStore;
 
@@ -77,10 +78,25 @@ pub struct Session {
     pub journal: Journal,
     /// Ends everything at once, without waiting for anything but the processes.
     pub abort: CancellationToken,
+    edges: Arc<Edges>,
     task: JoinHandle<()>,
 }
 
 impl Session {
+    /// What the newest evaluation of the configuration gave; `None` before the first one.
+    pub fn evaluated(&self) -> Option<Arc<ConfigOutcome>> {
+        self.edges.evaluated()
+    }
+
+    /// What the cluster knows of a pod, unmasked: the pod and its events. The error says why it cannot be told.
+    pub async fn pod_evidence(&self, namespace: &str, pod: &str, limit: Duration) -> Result<serde_json::Value, String> {
+        let Some(cluster) = self.edges.known_cluster() else {
+            return Err("the cluster was not connected to".to_owned());
+        };
+        let patience = Patience::new(limit, &CancellationToken::new(), None);
+        pod_evidence(&cluster, namespace, pod, &patience).await.map_err(|failure| failure.to_string())
+    }
+
     /// Waits until the session has ended.
     pub async fn ended(&mut self) {
         if let Err(error) = (&mut self.task).await {
@@ -105,7 +121,8 @@ pub fn start(options: SessionOptions, logs: LogStore) -> Session {
     let abort = CancellationToken::new();
     let edges = Arc::new(Edges::new(options, logs.clone()));
     let journal = Journal::new();
-    let event_loop = EventLoop::new(engine, edges, snapshot_tx, journal.clone(), command_rx, look_rx, abort.clone());
+    let event_loop =
+        EventLoop::new(engine, Arc::clone(&edges), snapshot_tx, journal.clone(), command_rx, look_rx, abort.clone());
     let task = tokio::spawn(event_loop.run());
-    Session { snapshots, commands, looks, logs, journal, abort, task }
+    Session { snapshots, commands, looks, logs, journal, abort, edges, task }
 }

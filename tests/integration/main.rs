@@ -17,6 +17,7 @@ mod init;
 mod lsp;
 mod process;
 mod reload;
+mod report;
 mod support;
 mod tidy;
 mod yaml_speed;

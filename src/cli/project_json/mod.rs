@@ -8,18 +8,21 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::devfile::LoadOutcome;
 use crate::diagnostic::Diagnostic;
-use crate::project::{ApiObject, PruneFrequency, PruneSettings, Settings};
+use crate::logs::LogStore;
+use crate::project::{ApiObject, Project, PruneFrequency, PruneSettings, Settings, WatchedTree};
 
 /// The outcome of an evaluation. `error` is `null` when there is a project.
-pub(super) fn project_json(outcome: &LoadOutcome) -> Value {
-    let errors: Vec<Value> = outcome.diagnostics.iter().filter(|it| it.is_error()).map(diagnostic).collect();
-    let warnings: Vec<Value> = outcome.diagnostics.iter().filter(|it| !it.is_error()).map(diagnostic).collect();
-    let mut files: Vec<String> = outcome.config_files.iter().map(|tree| path(&tree.root)).collect();
+pub(super) fn project_json(
+    project: Option<&Project>,
+    diagnostics: &[Diagnostic],
+    config_files: &[WatchedTree],
+) -> Value {
+    let errors: Vec<Value> = diagnostics.iter().filter(|it| it.is_error()).map(diagnostic).collect();
+    let warnings: Vec<Value> = diagnostics.iter().filter(|it| !it.is_error()).map(diagnostic).collect();
+    let mut files: Vec<String> = config_files.iter().map(|tree| path(&tree.root)).collect();
     files.sort();
     files.dedup();
-    let project = outcome.project.as_ref();
     let resources: Vec<Value> = project
         .into_iter()
         .flat_map(|project| project.resources.values().map(move |resource| (project, resource)))
@@ -40,6 +43,16 @@ pub(super) fn project_json(outcome: &LoadOutcome) -> Value {
         "error": errors.first().map(|error| error["message"].clone()),
         "errors": errors,
     })
+}
+
+/// Values of Secrets are never shown.
+pub(super) fn mask(value: &mut Value, logs: &LogStore) {
+    match value {
+        Value::String(text) => *text = logs.masked(text),
+        Value::Array(items) => items.iter_mut().for_each(|item| mask(item, logs)),
+        Value::Object(fields) => fields.values_mut().for_each(|field| mask(field, logs)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
 }
 
 fn api_object(object: &ApiObject) -> Value {

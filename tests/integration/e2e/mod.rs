@@ -13,6 +13,7 @@ mod faults;
 mod guards;
 mod helm_resource;
 mod shapes;
+mod report;
 mod restart_process;
 mod session;
 mod docker_custom;
