@@ -322,12 +322,13 @@ fn events_go_on_from_a_cursor_and_the_timeline_is_made_of_them() {
     fs::write(project.path().join("name.txt"), "two\n").expect("a file");
     project.wait(&["--after", "name.txt"]).code(0);
     let edit = events(&["greet", "--after", &cursors.len().to_string()]);
-    assert_eq!(kinds(&edit, "greet"), ["update_started", "update_finished"].map(str::to_owned), "{edit:?}");
-    assert_eq!((&edit[1]["outcome"], &edit[1]["reasons"][0]), (&"ok".into(), &"Changed Files".into()));
+    assert_eq!(kinds(&edit, "greet"), ["update_started", "step", "update_finished"].map(str::to_owned), "{edit:?}");
+    assert_eq!((&edit[2]["outcome"], &edit[2]["reasons"][0]), (&"ok".into(), &"Changed Files".into()));
 
     let newest = project.json(&["timeline"]);
-    assert_eq!(newest["spans"][0]["resource"], "greet", "{newest}");
-    assert_eq!(newest["spans"].as_array().expect("spans").len(), 1, "{newest}");
+    let spans = newest["spans"].as_array().expect("spans");
+    let phases: Vec<_> = spans.iter().map(|span| (&span["resource"], &span["phase"])).collect();
+    assert_eq!(phases, [(&"greet".into(), &"update".into()), (&"greet".into(), &"step".into())], "{newest}");
     let trace = project.path().join("trace.json");
     let all = project.ask(&["timeline", "--all", "--trace", &trace.to_string_lossy()]);
     all.code(0);

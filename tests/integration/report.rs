@@ -55,7 +55,7 @@ fn success_has_a_case_per_resource_and_every_line_of_log() {
     whole(dir);
     assert_eq!(cases(dir), ["(configuration)", "numbers", "a:b"].map(|name| (name.to_owned(), None)));
     let numbers = text(dir, "logs/numbers.log");
-    assert_eq!(numbers.lines().filter(|line| line.ends_with(" 20000") || line.ends_with(" 1")).count(), 2);
+    assert_eq!(numbers.lines().filter(|line| line.ends_with(" build 20000") || line.ends_with(" build 1")).count(), 2);
     assert!(text(dir, "logs/a%3Ab.log").contains("hello"));
     assert!(!dir.join("report/logs/old.log").exists());
     assert!(text(dir, "summary.md").contains("Critical path: configuration "), "{}", text(dir, "summary.md"));
