@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// What each folder of `src` may use, beside itself. `docs/architecture.md` draws it.
-const LAYERS: [(&str, &[&str]); 20] = [
+const LAYERS: [(&str, &[&str]); 19] = [
     ("diagnostic", &[]),
     ("yaml", &["diagnostic"]),
     ("k8s", &["diagnostic", "project", "yaml"]),
