@@ -1,5 +1,6 @@
 //! `devloop config`: evaluates the configuration and prints what was understood. Deploys nothing.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
@@ -19,7 +20,15 @@ use crate::run::ConfigCommands;
 pub(super) fn config(arguments: &ConfigArgs) -> Result<ExitCode, CommandError> {
     let kube = Kube::load(&arguments.project)?;
     let logs = LogStore::new();
-    let outcome = evaluate(&arguments.project, "config", &kube, &logs)?;
+    let dir = common::current_dir()?;
+    let given = arguments.project.file.as_deref();
+    let entry_file = match common::entry_file(&dir, given) {
+        Ok(found) => Some(found),
+        // Who reads JSON gets JSON: the evaluation itself says that there is no such file.
+        Err(_) if arguments.json => given.map(|file| dir.join(file)),
+        Err(error) => return Err(error),
+    };
+    let outcome = evaluate_file(&arguments.project, dir, entry_file, "config", &kube, &logs);
     if arguments.json {
         let mut json = project_json(outcome.project.as_ref(), &outcome.diagnostics, &outcome.config_files);
         mask(&mut json, &logs);
@@ -44,8 +53,19 @@ pub(super) fn evaluate(
 ) -> Result<LoadOutcome, CommandError> {
     let dir = common::current_dir()?;
     let entry_file = common::entry_file(&dir, arguments.file.as_deref())?;
+    Ok(evaluate_file(arguments, dir, Some(entry_file), subcommand, kube, logs))
+}
+
+fn evaluate_file(
+    arguments: &ProjectArgs,
+    dir: PathBuf,
+    entry_file: Option<PathBuf>,
+    subcommand: &str,
+    kube: &Kube,
+    logs: &LogStore,
+) -> LoadOutcome {
     let outcome = load(LoadOptions {
-        entry_file: Some(entry_file),
+        entry_file,
         dir,
         args: arguments.all_args(),
         subcommand: subcommand.to_owned(),
@@ -60,7 +80,7 @@ pub(super) fn evaluate(
     if let Some(project) = &outcome.project {
         logs.mask(&project.secrets);
     }
-    Ok(outcome)
+    outcome
 }
 
 /// Prints errors and warnings to standard error.

@@ -88,7 +88,7 @@ pub fn resource_json(resource: &ResourceSnapshot, now: SessionTime) -> Value {
             "state": forward.state.words().0,
             "error": forward.state.words().1,
         })).collect::<Vec<_>>(),
-        "links": resource.links.iter().map(|link| json!({"url": link.url, "name": link.name})).collect::<Vec<_>>(),
+        "links": resource.links.iter().map(|link| json!({"url": link.address(), "name": link.name})).collect::<Vec<_>>(),
         "resource_deps": resource.resource_deps,
         "images": resource.images,
     })

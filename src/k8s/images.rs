@@ -50,6 +50,18 @@ pub enum ImageUseError {
         /// Why.
         source: ParseReferenceError,
     },
+    /// A registered locator leads to a value of another type.
+    #[error("the JSONPath expression `{expression}` must lead to {want}; `{pointer}` is {found}", pointer = dotted(.pointer))]
+    Type {
+        /// As registered.
+        expression: String,
+        /// JSON pointer to what it found.
+        pointer: String,
+        /// What should be there.
+        want: &'static str,
+        /// What is there.
+        found: &'static str,
+    },
     /// A registered locator is not valid.
     #[error(transparent)]
     Locator(#[from] JsonPathError),
@@ -200,10 +212,12 @@ fn located(object: &Object, locator: &ImageLocator) -> Result<Vec<ImageUse>, Ima
         ImageLocator::Paths(paths) => {
             for path in paths {
                 for pointer in JsonPath::parse(path)?.find(&object.value) {
-                    let text = object.value.pointer(&pointer).and_then(Value::as_str).unwrap_or_default();
-                    if text.is_empty() {
-                        continue;
-                    }
+                    let text = match object.value.pointer(&pointer) {
+                        None | Some(Value::Null) => continue,
+                        Some(Value::String(text)) if text.is_empty() => continue,
+                        Some(Value::String(text)) => text,
+                        Some(value) => return Err(wrong_type(path, pointer, "a text", value)),
+                    };
                     let reference = ImageReference::parse(text)
                         .map_err(|source| ImageUseError::Reference { pointer: pointer.clone(), source })?;
                     uses.push(ImageUse { pointer, place: ImagePlace::Locator, reference });
@@ -212,6 +226,11 @@ fn located(object: &Object, locator: &ImageLocator) -> Result<Vec<ImageUse>, Ima
         }
         ImageLocator::Object { path, repo_field, tag_field } => {
             for pointer in JsonPath::parse(path)?.find(&object.value) {
+                if let Some(value) =
+                    object.value.pointer(&pointer).filter(|value| !value.is_object() && !value.is_null())
+                {
+                    return Err(wrong_type(path, pointer, "an object with the parts of an image reference", value));
+                }
                 let field = |name: &str| object.value.pointer(&child(&pointer, name)).and_then(Value::as_str);
                 let Some(repository) = field(repo_field).filter(|text| !text.is_empty()) else { continue };
                 let text = match field(tag_field).filter(|text| !text.is_empty()) {
@@ -229,6 +248,18 @@ fn located(object: &Object, locator: &ImageLocator) -> Result<Vec<ImageUse>, Ima
         }
     }
     Ok(uses)
+}
+
+fn wrong_type(expression: &str, pointer: String, want: &'static str, value: &Value) -> ImageUseError {
+    let found = match value {
+        Value::Null => "null",
+        Value::Bool(_) => "a boolean",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a text",
+        Value::Array(_) => "a list",
+        Value::Object(_) => "an object",
+    };
+    ImageUseError::Type { expression: expression.to_owned(), pointer, want, found }
 }
 
 /// A JSON pointer as people write the path to a field: `spec.containers[0].image`.

@@ -27,7 +27,7 @@ pub(super) fn complete(documents: &Documents, uri: &Uri, place: Position) -> Opt
         let is_own = object.split('.').next().is_some_and(|first| document.readable.definition(first, at).is_some());
         return Some(if is_own { Vec::new() } else { members(object) });
     }
-    let mut items = parameters(document, &around, place);
+    let mut items = parameters(documents, document, &around, place);
     let at = places::position(&document.text, place);
     let mut own: Vec<&Definition> = document.readable.visible(at).collect();
     own.sort_by(|a, b| a.name.cmp(&b.name));
@@ -54,7 +54,7 @@ fn members(module: &str) -> Vec<CompletionItem> {
 }
 
 /// The parameters that the call around the cursor may still get.
-fn parameters(document: &Document, around: &Cursor, place: Position) -> Vec<CompletionItem> {
+fn parameters(documents: &Documents, document: &Document, around: &Cursor, place: Position) -> Vec<CompletionItem> {
     let Some(call) = around.call.as_ref().filter(|call| call.keyword.is_none()) else { return Vec::new() };
     let item = |name: &str, detail: String, text: Option<String>| CompletionItem {
         label: format!("{name}="),
@@ -69,7 +69,7 @@ fn parameters(document: &Document, around: &Cursor, place: Position) -> Vec<Comp
     let is_open = |index: usize, name: &String| {
         index >= call.position.saturating_sub(call.keywords.len()) && !call.keywords.contains(name)
     };
-    if let Some(definition) = own_function(document, call, place) {
+    if let Some(definition) = own_function(documents, document, call, place) {
         let names = definition.parameters.iter().enumerate().filter(|(index, name)| is_open(*index, name));
         return names.map(|(_, name)| item(name, definition.signature.clone(), None)).collect();
     }
@@ -83,9 +83,20 @@ fn parameters(document: &Document, around: &Cursor, place: Position) -> Vec<Comp
     .collect()
 }
 
-fn own_function<'d>(document: &'d Document, call: &EnclosingCall, place: Position) -> Option<&'d Definition> {
-    let at = places::position(&document.text, place);
-    document.readable.definition(&call.name, at)
+/// What a call of the user's own calls: a definition of this file, or the function of another that a loaded name stands for.
+fn own_function(
+    documents: &Documents,
+    document: &Document,
+    call: &EnclosingCall,
+    place: Position,
+) -> Option<Definition> {
+    let definition = document.readable.definition(&call.name, places::position(&document.text, place))?;
+    let loaded = if definition.kind == DefinitionKind::Loaded {
+        hover::loaded_function(documents, document, &definition.name)
+    } else {
+        None
+    };
+    Some(loaded.unwrap_or_else(|| definition.clone()))
 }
 
 fn item_of_definition(definition: &Definition) -> CompletionItem {
@@ -121,8 +132,8 @@ fn item_of_entry(entry: &CatalogueEntry, label: &str) -> CompletionItem {
 pub(super) fn signature(documents: &Documents, uri: &Uri, place: Position) -> Option<SignatureHelp> {
     let document = documents.get(uri)?;
     let call = cursor(&document.text, places::offset(&document.text, place)).call?;
-    if own_function(document, &call, place).is_some() {
-        return None;
+    if let Some(function) = own_function(documents, document, &call, place) {
+        return (function.kind == DefinitionKind::Function).then(|| own_signature(&function, &call));
     }
     let entry = find_in_catalogue(&call.name).filter(|entry| !entry.signature.is_empty())?;
     let parameters = entry.parameters.iter().map(|parameter| ParameterInformation {
@@ -135,14 +146,37 @@ pub(super) fn signature(documents: &Documents, uri: &Uri, place: Position) -> Op
         None => Some(call.position),
     };
     let summary = documentation().find(&entry.name).map(|section| section.summary.clone());
-    Some(SignatureHelp {
+    Some(signature_help(entry.signature.clone(), summary, parameters.collect(), active))
+}
+
+fn own_signature(function: &Definition, call: &EnclosingCall) -> SignatureHelp {
+    let active = match &call.keyword {
+        Some(keyword) => function.parameters.iter().position(|name| name == keyword),
+        None => Some(call.position),
+    };
+    let shown = function
+        .parameters
+        .iter()
+        .map(|name| ParameterInformation { label: ParameterLabel::Simple(name.clone()), documentation: None })
+        .collect();
+    let text = Some(function.documentation.clone()).filter(|text| !text.is_empty());
+    signature_help(function.signature.clone(), text, shown, active)
+}
+
+fn signature_help(
+    label: String,
+    text: Option<String>,
+    parameters: Vec<ParameterInformation>,
+    active: Option<usize>,
+) -> SignatureHelp {
+    SignatureHelp {
         signatures: vec![SignatureInformation {
-            label: entry.signature.clone(),
-            documentation: summary.map(|text| Documentation::MarkupContent(hover::markdown(text))),
-            parameters: Some(parameters.collect()),
+            label,
+            documentation: text.map(|text| Documentation::MarkupContent(hover::markdown(text))),
+            parameters: Some(parameters),
             active_parameter: None,
         }],
         active_signature: Some(0),
         active_parameter: active.and_then(|place| u32::try_from(place).ok()),
-    })
+    }
 }

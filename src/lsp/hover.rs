@@ -73,10 +73,7 @@ fn own(documents: &Documents, document: &Document, definition: &Definition) -> O
             let (load, name) = loads.iter().find_map(|load| {
                 load.names.iter().find(|name| name.local == definition.name).map(|name| (load, name))
             })?;
-            let theirs = documents.loaded(&document.path, &load.path).and_then(|(_, _, analysis)| {
-                let mut own = analysis.definitions.iter().filter(|other| other.scope.is_none());
-                own.rfind(|other| other.name == name.theirs && other.kind == DefinitionKind::Function).cloned()
-            });
+            let theirs = loaded_function(documents, document, &definition.name);
             let origin = format!("from `{}`", load.path);
             Some(match theirs {
                 Some(theirs) => {
@@ -86,4 +83,16 @@ fn own(documents: &Documents, document: &Document, definition: &Definition) -> O
             })
         }
     }
+}
+
+/// The function that a loaded name stands for.
+pub(super) fn loaded_function(documents: &Documents, document: &Document, local: &str) -> Option<Definition> {
+    let (load, name) = document
+        .readable
+        .loads
+        .iter()
+        .find_map(|load| load.names.iter().find(|name| name.local == local).map(|name| (load, name)))?;
+    let (_, _, analysis) = documents.loaded(&document.path, &load.path)?;
+    let mut own = analysis.definitions.iter().filter(|other| other.scope.is_none());
+    own.rfind(|other| other.name == name.theirs && other.kind == DefinitionKind::Function).cloned()
 }

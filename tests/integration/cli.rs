@@ -75,6 +75,21 @@ fn a_missing_devfile_is_named_with_what_to_do() {
 }
 
 #[test]
+fn who_reads_json_gets_json_without_a_devfile_too() {
+    let folder = tempfile::tempdir().unwrap();
+    for (arguments, error) in [
+        (&["config", "--json"][..], "no Devfile found at `DIR/Devfile` or `DIR/Tiltfile`"),
+        (&["config", "--json", "-f", "other"][..], "no Devfile found at `DIR/other`"),
+    ] {
+        let config = run(folder.path(), arguments);
+        config.code(5);
+        let json: serde_json::Value = serde_json::from_str(&config.stdout).expect("JSON");
+        assert_eq!(json["error"], error);
+        assert_eq!(json["resources"], serde_json::json!([]));
+    }
+}
+
+#[test]
 fn a_tiltfile_is_found_by_its_name() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("Tiltfile"), "local_resource('hi', 'echo hi')\n").unwrap();

@@ -45,16 +45,30 @@ fn usage(kind: &str) -> BTreeMap<String, Usage> {
 fn naming(cases: &[&str]) -> String {
     let mut text = cases.iter().take(SHOWN).map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
     if cases.len() > SHOWN {
-        let _ = write!(text, " and {} more", cases.len() - SHOWN);
+        // No number, so that a further case changes few lines.
+        text.push_str(" …");
     }
     text
+}
+
+/// Whether `tests/devfiles/arguments.txt` shows how a parameter refuses `None` or another type.
+fn refused_by_type(arguments: &str, builtin: &str, parameter: &str) -> bool {
+    arguments
+        .lines()
+        .skip_while(|line| *line != builtin)
+        .skip(1)
+        .take_while(|line| line.starts_with(' '))
+        .any(|line| line.trim_start().starts_with(&format!("{parameter} = ")) && !line.ends_with(": accepted"))
 }
 
 #[test]
 fn every_builtin_and_every_parameter_has_a_case() {
     let (valid, invalid) = (usage("valid"), usage("invalid"));
-    let mut table =
-        String::from("| builtin | parameter | given in `valid/` | refused in `invalid/` |\n|---|---|---|---|\n");
+    let arguments =
+        std::fs::read_to_string(root().join("tests/devfiles/arguments.txt")).expect("the file of arguments");
+    let mut table = String::from(
+        "| builtin | parameter | given in `valid/` | refused in `invalid/` or `arguments.txt` |\n|---|---|---|---|\n",
+    );
     let mut holes = Vec::new();
     for entry in functions() {
         let name = &entry.name;
@@ -75,6 +89,11 @@ fn every_builtin_and_every_parameter_has_a_case() {
                 .filter(|(_, usage)| usage.refused(name, parameter))
                 .map(|(case, _)| case.as_str())
                 .collect();
+            let refusing = if refusing.is_empty() && refused_by_type(&arguments, name, parameter) {
+                vec!["arguments.txt"]
+            } else {
+                refusing
+            };
             // What always fails has no valid case.
             if giving.is_empty() && name != "fail" {
                 holes.push(format!("{name}.{parameter}"));
@@ -83,10 +102,18 @@ fn every_builtin_and_every_parameter_has_a_case() {
         }
     }
     let page = root().join("docs/conformance.md");
+    let text = std::fs::read_to_string(&page).expect("the page");
+    let (head, _) = text.split_once(BEGIN).expect("the page says where the generated part begins");
+    let generated = format!("{head}{BEGIN}\n\n{table}");
     if std::env::var_os("DEVLOOP_UPDATE_EXPECTED").is_some() {
-        let text = std::fs::read_to_string(&page).expect("the page");
-        let (head, _) = text.split_once(BEGIN).expect("the page says where the generated part begins");
-        std::fs::write(&page, format!("{head}{BEGIN}\n\n{table}")).expect("the page can be written");
+        std::fs::write(&page, &generated).expect("the page can be written");
+    } else {
+        let diff = similar::TextDiff::from_lines(&text, &generated);
+        assert!(
+            text == generated,
+            "docs/conformance.md is not what the cases call; DEVLOOP_UPDATE_EXPECTED=1 writes it\n{}",
+            diff.unified_diff()
+        );
     }
     for (name, _) in EXCEPTIONS {
         assert!(holes.iter().any(|hole| hole == name), "`{name}` has a case now: it is no exception any more");

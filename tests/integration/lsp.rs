@@ -182,6 +182,55 @@ fn hover_tells_signature_documentation_and_parameters() {
 }
 
 #[test]
+fn the_signature_of_a_call_is_shown_with_the_parameter_that_is_being_written() {
+    let lib = "def greet(name, loud=False):\n    'Says hello.'\n    return name\n";
+    let mut editor = Editor::start(&[("lib/Devfile", lib)]);
+    let text = "load('lib/Devfile', hello='greet')\n\
+                def own(a, *rest, b=1):\n    pass\n\
+                local_resource('a', cmd='b')\n\
+                hello('x', loud=True)\n\
+                own(1, b=2)\n\
+                nobody(1)\n\
+                x = 'y'.join(['z'])\n";
+    editor.write("Devfile", text, true);
+    let mut help = |line, character| {
+        let help = editor.at("textDocument/signatureHelp", "Devfile", line, character);
+        let signature = &help["signatures"][0];
+        let active = help["activeParameter"].as_u64().and_then(|place| usize::try_from(place).ok());
+        let parameter = active.and_then(|place| signature["parameters"][place]["label"].as_str());
+        let label = signature["label"].as_str().unwrap_or_default();
+        format!("{} @ {}", label.split('(').next().unwrap_or_default(), parameter.unwrap_or("-"))
+    };
+    assert_eq!(help(3, 15), "local_resource @ name: Name");
+    assert_eq!(help(3, 25), "local_resource @ cmd: cmd = unset");
+    assert_eq!(help(4, 6), "greet @ name", "a function of another file, by its own name");
+    assert_eq!(help(4, 16), "greet @ loud");
+    assert_eq!(help(5, 4), "own @ a");
+    assert_eq!(help(5, 9), "own @ b");
+    assert_eq!(help(6, 7), " @ -", "nobody knows it");
+    assert_eq!(help(7, 13), " @ -", "a method");
+}
+
+#[test]
+fn the_functions_and_variables_of_a_file_are_listed() {
+    let mut editor = Editor::start(&[]);
+    let text = "load('lib', 'greet')\nports = [80]\ndef own(a):\n    inner = a\n    return inner\n";
+    editor.write("Devfile", text, true);
+    let uri = editor.uri("Devfile");
+    let symbols = editor.request("textDocument/documentSymbol", &json!({"textDocument": {"uri": uri}}));
+    let listed: Vec<(&str, u64)> = symbols
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|symbol| {
+            let line = symbol["range"]["start"]["line"].as_u64().expect("a line");
+            (symbol["name"].as_str().expect("a name"), line)
+        })
+        .collect();
+    assert_eq!(listed, [("greet", 0), ("ports", 1), ("own", 2)]);
+}
+
+#[test]
 fn definitions_are_found_here_and_in_loaded_files() {
     let mut editor = Editor::start(&[("lib/Devfile", "x = 1\ndef greet(name):\n    return name\n")]);
     let text = "load('lib/Devfile', hello='greet')\ny = '\u{1f600}'; z = hello('x')\nprint(z)\n";

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::path;
-use crate::project::{ComposeBuild, DockerBuild, Image, ImageBuild, LiveUpdate, Push};
+use crate::project::{ComposeBuild, DockerBuild, Image, ImageBuild, ImageName, ImageReference, LiveUpdate, Push};
 
 /// An image with the parameters of whatever builds it; those of others are `null`.
 pub(super) fn image(image: &Image) -> Value {
@@ -13,20 +13,15 @@ pub(super) fn image(image: &Image) -> Value {
         ImageBuild::Custom(_) => "custom",
         ImageBuild::Compose(_) => "compose",
     };
-    // Several services may build the same image, each under a name of its own.
-    let reference = match &image.build {
-        ImageBuild::Compose(_) => image.reference.to_string(),
-        ImageBuild::Docker(_) | ImageBuild::Custom(_) => image.name.to_string(),
-    };
     let mut value = match json!({
-        "ref": reference,
+        "ref": image.reference.to_string(),
         "build": build,
         "deps": deps,
         "ignore": image.ignore,
         "entrypoint": image.entrypoint,
         "container_args": image.container_args,
         "match_in_env_vars": image.match_in_env_vars,
-        "base_images": image.base_images,
+        "base_images": image.base_images.iter().map(familiar).collect::<Vec<_>>(),
         "live_update": image.live_update.as_ref().map_or(json!([]), live_update),
         "container_selector": image.live_update.as_ref().and_then(|live_update| live_update.container_name.clone()),
     }) {
@@ -43,6 +38,11 @@ pub(super) fn image(image: &Image) -> Value {
         value.extend(compose_build(build));
     }
     Value::Object(value)
+}
+
+/// The familiar form of a declared reference.
+pub(super) fn familiar(name: &ImageName) -> String {
+    ImageReference::parse(name.as_str()).map_or_else(|_| name.to_string(), |reference| reference.to_string())
 }
 
 fn docker_build(build: Option<&DockerBuild>) -> Map<String, Value> {

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::images::image;
+use super::images::{familiar, image};
 use super::path;
 use crate::k8s::{Object, kind_order};
 use crate::project::{
@@ -134,7 +134,7 @@ fn custom_deploy(deploy: &CustomDeploy) -> Map<String, Value> {
         "delete_cmd": deploy.delete.as_ref().map(|delete| &delete.argv),
         "delete_dir": deploy.delete.as_ref().map(|delete| path(&delete.dir)),
         "delete_env": deploy.delete.as_ref().map_or_else(|| json!({}), environment),
-        "image_deps": deploy.image_deps,
+        "image_deps": deploy.image_deps.iter().map(familiar).collect::<Vec<_>>(),
         "deps": roots(&deploy.watched),
     });
     match fields {

@@ -12,6 +12,7 @@ use crate::devfile::language::arguments::{integer_of, sequence_of};
 use crate::devfile::language::binding::Call;
 use crate::devfile::language::builtin::Definition;
 use crate::devfile::language::failure::Outcome;
+use crate::devfile::language::link_url::check_path;
 use crate::devfile::values::port_forward::{PortForwardValue, UncheckedPortForward};
 use crate::project::{DiscoveryStrategy, PortForward};
 
@@ -179,9 +180,8 @@ fn check_host(call: &Call<'_, '_, '_, '_>, host: &str) -> Outcome<()> {
 
 fn port_forward<'v>(call: &mut Call<'_, 'v, '_, '_>) -> Outcome<Value<'v>> {
     let path = call.string("link_path")?;
-    let base = url::Url::parse("http://localhost/").expect("a constant URL is valid");
-    if let Err(error) = base.join(path) {
-        return call.refuse_argument("link_path", format_args!("`{path}` is no valid path of a URL: {error}"));
+    if let Err(problem) = check_path(path) {
+        return call.refuse_argument("link_path", format_args!("`{path}` is no valid path of a URL: {problem}"));
     }
     let host = call.string("host")?;
     let rest = PortForward {

@@ -87,7 +87,7 @@ fn tcp_socket_action<'v>(call: &mut Call<'_, 'v, '_, '_>) -> Outcome<Value<'v>> 
 }
 
 fn link<'v>(call: &mut Call<'_, 'v, '_, '_>) -> Outcome<Value<'v>> {
-    let link = call.link(call.string("url")?, call.string("name")?.to_owned())?;
+    let link = call.link("url", call.string("url")?, call.string("name")?.to_owned())?;
     Ok(call.heap().alloc(LinkValue(link)))
 }
 

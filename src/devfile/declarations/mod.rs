@@ -8,6 +8,7 @@ mod call_site;
 mod custom_deploy_declaration;
 mod compose_declaration;
 mod declarations;
+mod go_regexp;
 mod image_declaration;
 mod kubernetes_declaration;
 mod local_declaration;

@@ -2,6 +2,7 @@
 
 use regex::{Regex, RegexBuilder};
 
+use super::go_regexp::from_go;
 use crate::k8s::ObjectId;
 
 /// One of the expressions of a selector is not valid.
@@ -60,7 +61,7 @@ fn compile(parameter: &'static str, expression: &str) -> Result<Option<Regex>, O
     if expression.is_empty() {
         return Ok(None);
     }
-    RegexBuilder::new(expression)
+    RegexBuilder::new(&from_go(expression))
         .case_insensitive(true)
         .build()
         .map(Some)

@@ -13,6 +13,7 @@ use starlark::values::{Heap, UnpackValue as _, Value};
 
 use super::binding::Call;
 use super::failure::{Failure, Outcome};
+use super::link_url::link_url;
 use super::paths;
 use crate::devfile::values::blob::Blob;
 use crate::devfile::values::git_repo::GitRepo;
@@ -288,7 +289,7 @@ impl<'v> Call<'_, 'v, '_, '_> {
             if let Some(link) = LinkValue::from_value(value) {
                 return Ok(Some(link.0.clone()));
             }
-            value.unpack_str().map(|url| self.link(url, String::new())).transpose()
+            value.unpack_str().map(|url| self.link("links", url, String::new())).transpose()
         };
         if let Some(link) = one(value)? {
             return Ok(vec![link]);
@@ -298,11 +299,10 @@ impl<'v> Call<'_, 'v, '_, '_> {
     }
 
     /// A link; a URL without scheme is HTTP.
-    pub fn link(&self, url: &str, name: String) -> Outcome<Link> {
-        let url = if url.contains("://") { url.to_owned() } else { format!("http://{url}") };
-        match url::Url::parse(&url) {
-            Ok(_) => Ok(Link { url, name }),
-            Err(error) => self.fail(format_args!("`{url}` is no valid URL: {error}")),
+    pub fn link(&self, parameter: &str, url: &str, name: String) -> Outcome<Link> {
+        match link_url(url) {
+            Ok(url) => Ok(Link { url, name }),
+            Err(problem) => self.refuse_argument(parameter, format_args!("`{url}` is no valid URL: {problem}")),
         }
     }
 

@@ -14,7 +14,7 @@ use super::rows::{Row, RowId, rows};
 use super::view::{Panes, rows_hidden};
 use crate::engine::{Command, ResourceSnapshot, Selection, SessionPhase, SessionTime, Snapshot};
 use crate::logs::{LogFilter, LogReader, LogSource, Producer};
-use crate::project::Button;
+use crate::project::{Button, Link};
 use crate::ui::health::{Health, health};
 
 /// What the keys are for.
@@ -499,7 +499,7 @@ impl ViewState {
     /// What can be opened for the selected resource: its links, then its port-forwards.
     pub(super) fn links(&self, snapshot: &Snapshot) -> Vec<String> {
         let Some(resource) = self.selected_resource(snapshot) else { return Vec::new() };
-        let links = resource.links.iter().map(|link| link.url.clone());
+        let links = resource.links.iter().map(Link::address);
         links.chain(resource.forwards.iter().map(|forward| forward.url.clone())).collect()
     }
 

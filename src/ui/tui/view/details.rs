@@ -109,8 +109,8 @@ fn of_resource(resource: &ResourceSnapshot, snapshot: &Snapshot, clock: Clock, s
     sheet.facts(
         "links",
         resource.links.iter().map(|link| match link.name.as_str() {
-            "" => link.url.clone(),
-            name => format!("{name}: {}", link.url),
+            "" => link.address(),
+            name => format!("{name}: {}", link.address()),
         }),
     );
     sheet.facts("images", resource.images.iter().map(ToString::to_string));
