@@ -72,8 +72,10 @@ helm_resource('web', 'chart', namespace='{}', release_name='shop', deps=['chart'
 
     let down = devloop_with(ground.path(), &["down"], &[]);
     down.code(0);
-    assert_eq!(helm(&["list", "--namespace", &ground.namespace, "--all", "--short"]), "");
-    assert_eq!(ground.kubectl(&["get", "deployments,secrets", "-o", "name"]), "");
+    assert_eq!(helm(&["list", "--namespace", &ground.namespace, "--short"]), "");
+    assert_eq!(ground.kubectl(&["get", "deployments", "-o", "name"]), "");
+    // What helm remembers of releases.
+    assert_eq!(ground.kubectl(&["get", "secrets", "-l", "owner=helm", "-o", "name"]), "");
 }
 
 /// Serves the files of a folder over HTTP on the loopback interface; the URL.
@@ -132,7 +134,7 @@ helm_resource('web', 'ours/web', namespace='{}', resource_deps=['our-charts'], f
     up.wait_until("the first answer", || body(port), |it| it == "hello\n");
     // A resource that is no longer declared is uninstalled.
     ground.write("Devfile", "local_resource('other', 'true')\n");
-    let list = || helm(&["list", "--namespace", &ground.namespace, "--all", "--short"]);
+    let list = || helm(&["list", "--namespace", &ground.namespace, "--short"]);
     up.wait_until("no release", list, String::is_empty);
     assert!(up.quit().success());
 }
