@@ -56,11 +56,11 @@ impl Report {
         let entries: Vec<&Entry> = page.entries.iter().map(Arc::as_ref).collect();
         let timeline = Timeline::of(entries.iter().copied());
         let spans = timeline.as_ref().map(|timeline| timeline.spans.as_slice()).unwrap_or_default();
-        let events: String = entries.iter().map(|entry| format!("{}\n", json!(entry))).collect();
+        let events = entries.iter().fold(String::new(), |text, entry| text + &json!(entry).to_string() + "\n");
         self.file("events.jsonl", &events)?;
-        self.json("timeline.json", json!(timeline))?;
+        self.json("timeline.json", &json!(timeline))?;
         if let Some(timeline) = &timeline {
-            self.json("trace.json", trace(timeline))?;
+            self.json("trace.json", &trace(timeline))?;
         }
         let reader = session.logs.reader();
         self.file("junit.xml", &junit::junit(snapshot, spans, &reader)?)?;
@@ -68,11 +68,11 @@ impl Report {
         if let Some(evaluated) = session.evaluated() {
             let mut json = project_json(evaluated.project.as_deref(), &evaluated.diagnostics, &evaluated.config_files);
             mask(&mut json, &session.logs);
-            self.json("project.json", json)?;
+            self.json("project.json", &json)?;
         }
         let mut pods = pods(snapshot, session).await;
         mask(&mut pods, &session.logs);
-        self.json("pods.json", pods)
+        self.json("pods.json", &pods)
     }
 
     /// Writes the last lines of the logs.
@@ -81,7 +81,7 @@ impl Report {
         let _ = self.logs.await;
     }
 
-    fn json(&self, name: &str, json: Value) -> Result<(), CommandError> {
+    fn json(&self, name: &str, json: &Value) -> Result<(), CommandError> {
         self.file(name, &format!("{json:#}\n"))
     }
 
