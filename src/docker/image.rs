@@ -6,7 +6,7 @@ use super::CONTENT_TAG_PREFIX;
 use super::build_request::BuiltImage;
 use super::engine::Engine;
 use super::engine_error::EngineError;
-use crate::project::ImageReference;
+use crate::project::{ImageCommand, ImageReference};
 
 impl Engine {
     /// Gives the image another name. One that had the name before loses it.
@@ -25,6 +25,17 @@ impl Engine {
         let name = reference.to_string();
         let found = self.bollard().inspect_image(&name).await.map_err(|error| EngineError::about(&name, error))?;
         found.id.map(|id| BuiltImage { id }).ok_or(EngineError::NoSuchImage(name))
+    }
+
+    /// What an image of the engine runs when nothing else is said.
+    pub async fn image_command(&self, reference: &str) -> Result<ImageCommand, EngineError> {
+        let found =
+            self.bollard().inspect_image(reference).await.map_err(|error| EngineError::about(reference, error))?;
+        let config = found.config.unwrap_or_default();
+        Ok(ImageCommand {
+            entrypoint: config.entrypoint.unwrap_or_default(),
+            arguments: config.cmd.unwrap_or_default(),
+        })
     }
 
     /// Whether the engine has an image of this name.

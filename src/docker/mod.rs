@@ -4,6 +4,7 @@
 //! stopped and started again needs no attention; callers retry what ended in `Lost`.
 
 mod build;
+mod build_cache;
 mod build_error;
 mod build_request;
 mod cluster_images;
@@ -26,6 +27,7 @@ mod session;
 mod ssh_agent;
 mod wire;
 
+pub use build_cache::{BuildCache, BuildKey};
 pub use build_error::BuildError;
 pub use build_request::{BuildRequest, BuiltImage};
 pub use cluster_images::{LoadError, shares_images};

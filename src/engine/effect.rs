@@ -36,8 +36,8 @@ pub enum Effect {
         bases: BTreeMap<ImageName, BuiltImage>,
         /// Whether a resource deploys it, so that the cluster must find it.
         deployed: bool,
-        /// Whether it is built although there is a result of the same input (reference §3.10). The build itself is the
-        /// same: the engine's layers are cached by content.
+        /// Whether it is built although there is a result of the same input (reference §3.10). The engine's layers are
+        /// cached by content all the same.
         forced: bool,
         /// The build; bringing the image to the cluster is the step after it.
         step: Step,
@@ -209,4 +209,11 @@ pub struct ContainerKey {
     pub pod: String,
     /// The container's name in the pod.
     pub container: String,
+}
+
+impl ContainerKey {
+    /// The id without the runtime's name before it.
+    pub fn instance(&self) -> &str {
+        self.id.rsplit('/').next().unwrap_or(&self.id)
+    }
 }

@@ -42,6 +42,9 @@ pub struct EngineOptions {
     pub context: Option<String>,
     /// The default namespace in use.
     pub namespace: Option<String>,
+    /// Files that earlier sessions sent into containers, by [`ContainerKey::instance`](super::ContainerKey::instance), and
+    /// that have changed since.
+    pub outdated: HashMap<String, Vec<PathBuf>>,
 }
 
 /// What is true and what to do next. See the module documentation.
@@ -65,6 +68,7 @@ impl Engine {
         // Also while it is evaluated for the first time.
         let filter = Arc::default();
         state.config.files = vec![WatchedTree { root: options.entry_file.clone(), filter }];
+        state.outdated.clone_from(&options.outdated);
         Self { options, state, holds: HashMap::new(), effects: Vec::new(), now: SessionTime::default(), revision: 0 }
     }
 

@@ -12,10 +12,10 @@ use super::change_log::Sequence;
 use super::effect::{ContainerKey, ContainerPlace, Effect};
 use super::engine::Engine;
 use super::hold::Hold;
-use super::state::{Built, LiveInFlight, ResourceState, Work};
+use super::state::{Built, LiveContainer, LiveInFlight, ResourceState, Work};
 use super::status::RuntimeStatus;
 use crate::k8s::{Container, ContainerState, Pod, PodPhase};
-use crate::project::{Image, ImageName, Project, Resource, ResourceName, Target, TriggerMode, map_paths};
+use crate::project::{Image, ImageName, LiveUpdate, Project, Resource, ResourceName, Target, TriggerMode, map_paths};
 
 /// A container that live update may go into.
 struct Candidate {
@@ -189,6 +189,30 @@ impl Engine {
         files
     }
 
+    /// Files in which a container differs from its image although the image is of now: one that was kept, because a build
+    /// gave the same image again, holds what was sent to it before.
+    fn differences_of_kept(
+        &self,
+        candidate: &Candidate,
+        known: Option<&LiveContainer>,
+        live_update: &LiveUpdate,
+    ) -> Vec<PathBuf> {
+        let mut files: Vec<PathBuf> = Vec::new();
+        if let Some(container) = known {
+            for source in std::iter::once(&candidate.image.name).chain(&candidate.image.base_images) {
+                let contained = candidate.built.contains.get(source).copied().unwrap_or_default();
+                if let Some(state) = self.state.images.get(source) {
+                    files.extend(state.changes.between(container.synced, contained).map(|path| path.to_path_buf()));
+                }
+            }
+        }
+        let key = container_key(&candidate.pod, &candidate.container);
+        let outdated = key.and_then(|key| self.state.outdated.get(key.instance()));
+        files.extend(outdated.into_iter().flatten().cloned());
+        // The image itself is the same: what no `sync` covers makes no difference.
+        map_paths(live_update, &files, |_| false).paths.into_iter().map(|path| path.local).collect()
+    }
+
     fn plan_container(&mut self, resource: &Arc<Resource>, candidate: &Candidate, up_to: Sequence) -> Step {
         let Some(live_update) = &candidate.image.live_update else { return Step::UpToDate };
         let key = container_key(&candidate.pod, &candidate.container);
@@ -200,17 +224,21 @@ impl Engine {
             return Step::Busy;
         }
         let initial = live_update.initial_sync.is_some() && !container.initial;
-        let files = self.files_for(&candidate.image, &candidate.built, container.synced, up_to);
-        if files.is_empty() && !initial {
+        let mut files = self.files_for(&candidate.image, &candidate.built, container.synced, up_to);
+        let kept = self.differences_of_kept(candidate, known.as_ref(), live_update);
+        if files.is_empty() && kept.is_empty() && !initial {
             return Step::UpToDate;
         }
         if is_terminated(&candidate.pod, &candidate.container) {
             return Step::Terminated;
         }
-        let mapped = map_paths(live_update, &files, |_| false);
-        if let Some(stop) = mapped.stop() {
+        if let Some(stop) = map_paths(live_update, &files, |_| false).stop() {
             return Step::Rebuild(stop.to_string());
         }
+        files.extend(kept);
+        files.sort();
+        files.dedup();
+        let mapped = map_paths(live_update, &files, |_| false);
         match &candidate.container.state {
             ContainerState::Waiting { reason, .. } if reason == "CrashLoopBackOff" && !files.is_empty() => {
                 return Step::Rebuild(format!("{} is in CrashLoopBackOff", candidate.container.name));
@@ -273,8 +301,11 @@ impl Engine {
                 return false;
             }
             let key = container_key(&candidate.pod, &candidate.container);
-            let container = key.and_then(|key| state.live.get(&key)).cloned().unwrap_or_default();
+            let known = key.and_then(|key| state.live.get(&key));
+            let container = known.cloned().unwrap_or_default();
+            let Some(live_update) = &candidate.image.live_update else { return false };
             container.in_flight.is_some()
+                || !self.differences_of_kept(candidate, known, live_update).is_empty()
                 || !self.files_for(&candidate.image, &candidate.built, container.synced, state.live_up_to).is_empty()
         })
     }

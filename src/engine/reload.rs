@@ -13,7 +13,7 @@ use crate::k8s::{Object, ObjectId};
 use crate::logs::Level;
 use crate::project::{
     ComposeTarget, DockerBuild, Image, ImageBuild, KubernetesTarget, LocalTarget, PortForward, Project, Resource,
-    ResourceName, Target,
+    ResourceName, RestartProcess, Target,
 };
 
 impl Engine {
@@ -328,6 +328,15 @@ fn same_injection(old: &Image, new: &Image) -> bool {
         && old.container_args == new.container_args
         && old.match_in_env_vars == new.match_in_env_vars
         && old.exact == new.exact
+        && match (restart_process(old), restart_process(new)) {
+            (Some(old), Some(new)) => old.same_wrapper(new),
+            (None, None) => true,
+            (Some(_), None) | (None, Some(_)) => false,
+        }
+}
+
+fn restart_process(image: &Image) -> Option<&RestartProcess> {
+    image.live_update.as_ref()?.restart_process.as_ref()
 }
 
 /// Whether an image is built the same way; `cache_from` and what is merely watched do not count.

@@ -249,6 +249,9 @@ impl Engine {
             return;
         }
         let Some(flight) = container.in_flight.take() else { return };
+        if !matches!(result, Err(LiveError::Interrupted(_) | LiveError::Cancelled)) {
+            self.state.outdated.remove(key.instance());
+        }
         let outcome = match result {
             Ok(()) => {
                 container.synced = container.synced.max(flight.up_to);

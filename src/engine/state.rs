@@ -27,6 +27,8 @@ pub(super) struct State {
     pub config: ConfigState,
     pub resources: IndexMap<ResourceName, ResourceState>,
     pub images: BTreeMap<ImageName, ImageState>,
+    /// By container instance: what earlier sessions sent there and is different now.
+    pub outdated: HashMap<String, Vec<PathBuf>>,
     /// Commands of the API.
     pub commands: IndexMap<String, CommandState>,
     /// The newest batch of file changes.

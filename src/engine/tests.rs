@@ -9,7 +9,7 @@ mod local;
 mod random;
 mod updates;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -211,6 +211,7 @@ impl Script {
             started: DateTime::<Utc>::UNIX_EPOCH,
             context: None,
             namespace: None,
+            outdated: HashMap::from([("left".to_owned(), vec!["/p/web/src/old.py".into(), "/p/web/old.txt".into()])]),
         });
         let mut script = Self { engine, now: SessionTime::default(), open: vec![], seen: vec![] };
         script.send(Event::Woken);

@@ -13,7 +13,7 @@ use super::images::{
 use super::keys::{MANAGED_BY, MANAGED_BY_LABEL, POD_TEMPLATE_HASH_LABEL, PROJECT_LABEL, RESOURCE_LABEL};
 use super::label_value::label_value;
 use super::object::{Object, ObjectId};
-use crate::project::{ImageName, ImageReference, ProjectName, ResourceName};
+use crate::project::{ImageCommand, ImageName, ImageReference, ProjectName, ResourceName};
 
 /// An image that has been built, for injection.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,6 +30,17 @@ pub struct InjectedImage {
     pub entrypoint: Option<Vec<String>>,
     /// Replaces `args` of its containers; an empty list clears them.
     pub container_args: Option<Vec<String>>,
+    /// Stands before the commands of its containers (`restart_process()`), but not of init containers, which have to end.
+    pub wrapper: Option<Wrapper>,
+}
+
+/// A program that runs the command of a container.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wrapper {
+    /// The program and its own arguments; the command follows.
+    pub argv: Vec<String>,
+    /// What the image itself says is run, as far as it is known.
+    pub image_command: Option<ImageCommand>,
 }
 
 /// What is injected into the objects of a resource.
@@ -67,9 +78,19 @@ pub enum InjectError {
     },
     /// `entrypoint` or `container_args` of an image that no container refers to.
     #[error(
-        "{object} refers to image `{image}` outside of its containers only, where `entrypoint` and `container_args` cannot be set: remove them from the image's declaration"
+        "{object} refers to image `{image}` outside of its containers only, where `entrypoint`, `container_args` and `restart_process()` have no effect: remove them from the image's declaration"
     )]
     OverridesOutsideContainers {
+        /// The object.
+        object: Box<ObjectId>,
+        /// The image.
+        image: ImageName,
+    },
+    /// The image of a container with `restart_process()` says nothing about its command.
+    #[error(
+        "{object}: `restart_process()` has to know the command of image `{image}`: give it by `entrypoint=` of the image's declaration or by `command` of the container"
+    )]
+    UnknownCommand {
         /// The object.
         object: Box<ObjectId>,
         /// The image.
@@ -229,6 +250,13 @@ fn replace_images(object: &Object, injection: &Injection, value: &mut Value) -> 
             continue;
         };
         replace(value, &found.pointer, &found.place, image);
+        if let Some(wrapper) = &image.wrapper
+            && found.place == ImagePlace::Container
+            && !wrap(value, &found.pointer, wrapper)
+        {
+            let (object, image) = (Box::new(object.id.clone()), image.name.clone());
+            return Err(InjectError::UnknownCommand { object, image });
+        }
         if found.place == ImagePlace::Container {
             in_containers.push(&image.name);
         }
@@ -237,7 +265,7 @@ fn replace_images(object: &Object, injection: &Injection, value: &mut Value) -> 
         }
     }
     for image in &injection.images {
-        let has_overrides = image.entrypoint.is_some() || image.container_args.is_some();
+        let has_overrides = image.entrypoint.is_some() || image.container_args.is_some() || image.wrapper.is_some();
         if has_overrides && injected.contains(&image.name) && !in_containers.contains(&&image.name) {
             return Err(InjectError::OverridesOutsideContainers {
                 object: Box::new(object.id.clone()),
@@ -280,6 +308,38 @@ fn replace(root: &mut Value, pointer: &str, place: &ImagePlace, image: &Injected
             }
         }
     }
+}
+
+/// Puts a wrapper before the command of the container whose image is at `pointer`; false when the command is not known.
+fn wrap(root: &mut Value, pointer: &str, wrapper: &Wrapper) -> bool {
+    let Some((owner, _)) = pointer.rsplit_once('/') else { return true };
+    let is_init = owner.rsplit('/').nth(1) == Some("initContainers");
+    let Some(container) = root.pointer_mut(owner).and_then(Value::as_object_mut).filter(|_| !is_init) else {
+        return true;
+    };
+    let given = |field: &str| container.get(field).and_then(Value::as_array).filter(|words| !words.is_empty()).cloned();
+    let (command, arguments) = match (given("command"), &wrapper.image_command) {
+        (Some(command), _) => (command, given("args").unwrap_or_default()),
+        (None, Some(image)) => {
+            (image_words(&image.entrypoint), given("args").unwrap_or_else(|| image_words(&image.arguments)))
+        }
+        // Its `args` alone may be all of the command, or the arguments of an unknown one.
+        (None, None) => return false,
+    };
+    if command.is_empty() && arguments.is_empty() {
+        return false;
+    }
+    let words = wrapper.argv.iter().map(|word| Value::from(word.as_str())).chain(command).collect();
+    container.insert("command".to_owned(), Value::Array(words));
+    if !arguments.is_empty() {
+        container.insert("args".to_owned(), Value::Array(arguments));
+    }
+    true
+}
+
+/// Words of an image as words of a container, where `$(NAME)` would be a variable and two dollar signs one.
+fn image_words(words: &[String]) -> Vec<Value> {
+    words.iter().map(|word| Value::from(word.replace('$', "$$"))).collect()
 }
 
 /// Marks each pod template with a hash of itself; returns the marks.

@@ -4,10 +4,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::images::ImageMatcher;
-use super::inject::{InjectedImage, Injection, inject, inject_all};
+use super::inject::{InjectedImage, Injection, Wrapper, inject, inject_all};
 use super::object::{ImageLocator, Object};
 use super::parse_objects::parse_objects;
-use crate::project::{ImageName, ImageReference, ProjectName, ResourceName};
+use crate::project::{ImageCommand, ImageName, ImageReference, ProjectName, ResourceName};
 use crate::yaml::{KeyOrder, to_yaml_with};
 
 fn object(text: &str) -> Object {
@@ -30,6 +30,7 @@ fn image(name: &str) -> InjectedImage {
         match_in_env_vars: false,
         entrypoint: None,
         container_args: None,
+        wrapper: None,
     }
 }
 
@@ -110,6 +111,41 @@ fn without_images_only_labels_are_added() {
     let text = applied(&object(DEPLOYMENT), Vec::new());
     assert!(!text.contains("imagePullPolicy"), "{text}");
     assert!(text.contains("image: web:latest"), "{text}");
+}
+
+/// The command and the arguments of each container, init containers first, with `wrap` before them.
+fn wrapped(container: &str, image_command: Option<(&[&str], &[&str])>) -> String {
+    let words = |words: &[&str]| words.iter().map(|&word| word.to_owned()).collect();
+    let image_command = image_command
+        .map(|(entrypoint, arguments)| ImageCommand { entrypoint: words(entrypoint), arguments: words(arguments) });
+    let wrapper = Wrapper { argv: vec!["wrap".into(), "$1".into()], image_command };
+    let pod = format!(
+        "apiVersion: v1\nkind: Pod\nmetadata: {{name: p}}\nspec:\n  initContainers: [{{name: i, image: web}}]\n  containers: [{{name: c, image: web{container}}}]\n"
+    );
+    let image = InjectedImage { wrapper: Some(wrapper), ..image("web") };
+    let injected = match inject(&object(&pod), &injection(vec![image])) {
+        Ok(injected) => injected.value,
+        Err(error) => return error.to_string(),
+    };
+    assert!(injected["spec"]["initContainers"][0].get("command").is_none(), "init containers have to end");
+    let container = &injected["spec"]["containers"][0];
+    format!("{} {}", container["command"], container["args"])
+}
+
+#[test]
+fn a_wrapper_runs_what_the_container_would_have_run() {
+    let python: Option<(&[&str], &[&str])> = Some((&[], &["python", "$(A) $$"]));
+    let server: Option<(&[&str], &[&str])> = Some((&["/server"], &["--port", "1"]));
+    // In the words of Kubernetes, `$$` is one dollar sign; an image's own words have no such rule.
+    assert_eq!(wrapped("", python), r#"["wrap","$1"] ["python","$$(A) $$$$"]"#);
+    assert_eq!(wrapped("", server), r#"["wrap","$1","/server"] ["--port","1"]"#);
+    assert_eq!(wrapped(", args: [b]", server), r#"["wrap","$1","/server"] ["b"]"#);
+    // `command` leaves nothing of the image's own words.
+    assert_eq!(wrapped(", command: [a, $(X)]", server), r#"["wrap","$1","a","$(X)"] null"#);
+    assert_eq!(wrapped(", command: [a], args: [b]", None), r#"["wrap","$1","a"] ["b"]"#);
+    let unknown = "pod/p: `restart_process()` has to know the command of image `web`: give it by `entrypoint=` of the image's declaration or by `command` of the container";
+    assert_eq!(wrapped("", None), unknown);
+    assert_eq!(wrapped("", Some((&[], &[]))), unknown);
 }
 
 #[test]
@@ -213,7 +249,7 @@ fn locators_find_images_in_custom_resources() {
     let overriding = InjectedImage { entrypoint: Some(vec!["x".into()]), ..image("web") };
     assert_eq!(
         applied(&custom, vec![overriding]),
-        "widget/w refers to image `web` outside of its containers only, where `entrypoint` and `container_args` cannot be set: remove them from the image's declaration"
+        "widget/w refers to image `web` outside of its containers only, where `entrypoint`, `container_args` and `restart_process()` have no effect: remove them from the image's declaration"
     );
 }
 

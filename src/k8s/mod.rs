@@ -22,7 +22,7 @@ mod pod_tests;
 mod secrets;
 
 pub use images::{ImageMatcher, ImagePlace, ImageUse, ImageUseError, dotted, env_images, image_uses};
-pub use inject::{InjectError, Injected, InjectedImage, Injection, inject, inject_all};
+pub use inject::{InjectError, Injected, InjectedImage, Injection, Wrapper, inject, inject_all};
 pub use json_path::{JsonPath, JsonPathError};
 pub use keys::{
     DOWN_POLICY_ANNOTATIONS, MANAGED_BY, MANAGED_BY_LABEL, POD_TEMPLATE_HASH_LABEL, PROJECT_LABEL, RESOURCE_LABEL,

@@ -41,6 +41,15 @@ pub struct Image {
     pub ignore: Vec<IgnorePattern>,
 }
 
+/// `ENTRYPOINT` and `CMD` of an image.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ImageCommand {
+    /// `ENTRYPOINT`; what `command` of a container replaces.
+    pub entrypoint: Vec<String>,
+    /// `CMD`; what `args` of a container replace.
+    pub arguments: Vec<String>,
+}
+
 /// The name of an image in variables like `TILT_IMAGE_MAP_0`: a path segment.
 pub fn image_map_name(name: &ImageName) -> String {
     name.as_str().replace(['/', '%'], "_")

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::ignore::WatchedTree;
+use super::restart_process::RestartProcess;
 use crate::diagnostic::Span;
 
 /// Copies files below `local` to `remote` in the container.
@@ -42,6 +43,8 @@ pub struct LiveUpdate {
     pub runs: Vec<Run>,
     /// Where `restart_container()` stands, when it does.
     pub restart_container: Option<Span>,
+    /// `restart_process()`, which comes after all `run` steps.
+    pub restart_process: Option<RestartProcess>,
     /// The container that the files go into, by its name in the pod (`container_selector` of `k8s_custom_deploy`);
     /// `None` to find it by its image.
     pub container_name: Option<String>,

@@ -7,6 +7,7 @@ use std::ffi::OsStr;
 use std::path::{Component, Path, PathBuf};
 
 use super::live_update::{LiveUpdate, Run, Sync};
+use super::restart_process::RestartProcess;
 use crate::diagnostic::Span;
 
 /// One local path and where it belongs in the container.
@@ -92,7 +93,9 @@ pub fn map_paths(live_update: &LiveUpdate, changed: &[PathBuf], is_folder: impl 
     }
     mapped.paths = paths.into_iter().flatten().collect();
     if !mapped.paths.is_empty() {
-        mapped.runs = live_update.runs.iter().filter(|run| is_due(run, &mapped.paths)).cloned().collect();
+        let restart = live_update.restart_process.as_ref().map(RestartProcess::run);
+        let runs = live_update.runs.iter().cloned().chain(restart);
+        mapped.runs = runs.filter(|run| is_due(run, &mapped.paths)).collect();
     }
     mapped
 }

@@ -16,6 +16,7 @@ mod port;
 mod probe;
 mod project;
 mod resource;
+mod restart_process;
 mod settings;
 mod tilt_version;
 
@@ -26,7 +27,7 @@ pub use command_line::CommandLine;
 pub use compose::{ComposeBuild, ComposeProject, ComposeTarget};
 pub use dockerfile::{DockerfileReference, image_references, rewrite as rewrite_dockerfile};
 pub use ignore::{IgnorePattern, PathFilter, PatternError, PatternProblem, PatternSet, WatchedTree, parse_ignore_file};
-pub use image::{CustomBuild, DockerBuild, Dockerfile, Image, ImageBuild, Push, image_map_name};
+pub use image::{CustomBuild, DockerBuild, Dockerfile, Image, ImageBuild, ImageCommand, Push, image_map_name};
 pub use image_reference::{ImageReference, ParseReferenceError};
 pub use live_update::{LiveUpdate, Run, Sync};
 pub use live_update_map::{LiveUpdateStop, MappedChanges, MappedPath, map_paths};
@@ -37,5 +38,6 @@ pub use project::{Project, SecretValue};
 pub use resource::{
     CustomDeploy, DiscoveryStrategy, KubernetesTarget, LocalTarget, PodReadiness, Resource, Target, TriggerMode,
 };
+pub use restart_process::{ExitPolicy, RestartProcess};
 pub use settings::{CiSettings, Features, PruneFrequency, PruneSettings, Registry, Settings};
 pub use tilt_version::TILT_VERSION;

@@ -9,7 +9,7 @@ use super::compose;
 use super::edges::{Edges, SharedEdges, engine_failure};
 use crate::cluster::platform;
 use crate::docker::{
-    BuildError, BuildRequest, CustomBuildError, CustomBuildRequest, Engine, ImageNames, LoadError, PushError,
+    self, BuildError, BuildRequest, CustomBuildError, CustomBuildRequest, Engine, ImageNames, LoadError, PushError,
     image_names, shares_images,
 };
 use crate::engine::{BuiltImage, Step, WorkError, WorkResult};
@@ -28,6 +28,8 @@ pub(super) struct Request {
     pub(super) image: Arc<Image>,
     pub(super) bases: BTreeMap<ImageName, BuiltImage>,
     pub(super) deployed: bool,
+    /// Whether the engine is asked although there is a result of the same input.
+    pub(super) forced: bool,
     pub(super) step: Step,
 }
 
@@ -71,7 +73,7 @@ async fn docker_build(
     let text = with_built_bases(build, &request.bases);
     let output = log.with_prefix(OUTPUT_INDENT);
     let request_to_engine = BuildRequest::new(build, text, platform);
-    let built = engine.build(&request_to_engine, &output, cancel).await.map_err(build_failure)?;
+    let built = build_once(edges, &engine, &request_to_engine, request.forced, &output, cancel).await?;
     let registry = registry(edges, request.deployed, log, cancel).await?;
     let names = names(&request.image.reference, &built.content_tag(), registry.as_ref())?;
     engine.tag(&built, &names.local).await.map_err(engine_failure)?;
@@ -79,6 +81,37 @@ async fn docker_build(
         hand_over(edges, &engine, &names, registry.as_ref(), request.step.next(), log, cancel).await?;
     }
     Ok(built_image(&names, request.deployed))
+}
+
+/// The image of an earlier build of the same input when the engine still has it, else that of a build now.
+async fn build_once(
+    edges: &Edges,
+    engine: &Engine,
+    request: &BuildRequest,
+    forced: bool,
+    output: &LogSink,
+    cancel: &CancellationToken,
+) -> Result<docker::BuiltImage, WorkError> {
+    let build = async || engine.build(request, output, cancel).await.map_err(build_failure);
+    let Some(key) = engine.build_key(request).await else { return build().await };
+    let cache = &edges.build_cache;
+    let _turn = cancel.run_until_cancelled(cache.turn(&key)).await.ok_or(WorkError::Cancelled)?;
+    if !forced
+        && let Some(image) = cache.get(&key)
+        && engine.has(&image).await
+    {
+        output.info("nothing to build: the image of this very input is there");
+        for tag in &request.extra_tags {
+            engine.tag(&image, tag).await.map_err(engine_failure)?;
+        }
+        return Ok(image);
+    }
+    let image = build().await?;
+    // What was saved during the build may or may not be in the image.
+    if engine.build_key(request).await.as_ref() == Some(&key) {
+        cache.put(&key, &image);
+    }
+    Ok(image)
 }
 
 /// The Dockerfile's text with the images of ours that it builds upon in their built form.

@@ -7,17 +7,19 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use super::custom_deploy;
-use super::edges::SharedEdges;
+use super::edges::{SharedEdges, engine_failure};
 use super::effects::housekeeping;
 use crate::cluster::{
     ApplyError, ApplyMode, ApplyOptions, DeleteOptions, Failure, ObjectFailure, PreparedObject, apply, delete_resource,
     restart as restart_rollout,
 };
 use crate::diagnostic::{RenderStyle, render};
+use crate::docker::EngineError;
 use crate::engine::{BuiltImage, DeployedObject, Deployment, Step, WorkError, WorkResult};
-use crate::k8s::{ImageMatcher, InjectedImage, Injection, ObjectId, Uid, inject_all};
+use crate::k8s::{ImageMatcher, InjectedImage, Injection, ObjectId, Uid, Wrapper, inject_all};
 use crate::project::{
-    ApiKind, ImageName, ImageReference, KubernetesTarget, Project, Resource, ResourceName, Target, WatchReference,
+    ApiKind, Image, ImageName, ImageReference, KubernetesTarget, Project, Resource, ResourceName, Target,
+    WatchReference,
 };
 
 /// How long deletions of a vanished resource may take to be accepted.
@@ -55,7 +57,7 @@ async fn deploy_objects(
     {
         return custom_deploy::apply(edges, request, custom, cancel).await;
     }
-    let (objects, template_hashes) = prepare(request)?;
+    let (objects, template_hashes) = prepare(edges, request).await?;
     let inventory = edges.inventory(&request.project.name, &log, cancel).await?;
     let mode = if request.force { ApplyMode::Forced } else { ApplyMode::InPlace };
     let options = options(edges, request, mode, cancel);
@@ -102,12 +104,15 @@ fn options(edges: &SharedEdges, request: &Request, mode: ApplyMode, cancel: &Can
 }
 
 /// The objects of a resource as they are applied, and the marks of their pod templates.
-fn prepare(request: &Request) -> Result<(Vec<PreparedObject>, std::collections::BTreeSet<String>), WorkError> {
+async fn prepare(
+    edges: &SharedEdges,
+    request: &Request,
+) -> Result<(Vec<PreparedObject>, std::collections::BTreeSet<String>), WorkError> {
     let Target::Kubernetes(target) = &request.resource.target else { return Ok(Default::default()) };
     let injection = Injection {
         project: request.project.name.clone(),
         resource: request.resource.name.clone(),
-        images: injected_images(&request.project, target, &request.images)?,
+        images: injected_images(edges, &request.project, target, &request.images).await?,
     };
     let objects: Vec<_> = target.objects.iter().map(AsRef::as_ref).collect();
     let injected =
@@ -125,7 +130,8 @@ fn prepare(request: &Request) -> Result<(Vec<PreparedObject>, std::collections::
     Ok((prepared, hashes))
 }
 
-fn injected_images(
+async fn injected_images(
+    edges: &SharedEdges,
     project: &Project,
     target: &KubernetesTarget,
     built: &BTreeMap<ImageName, BuiltImage>,
@@ -145,9 +151,26 @@ fn injected_images(
             match_in_env_vars: image.match_in_env_vars,
             entrypoint: image.entrypoint.clone(),
             container_args: image.container_args.clone(),
+            wrapper: wrapper(edges, image, built).await?,
         });
     }
     Ok(images)
+}
+
+/// What `restart_process()` puts before the command of the image's containers.
+async fn wrapper(edges: &SharedEdges, image: &Image, built: &BuiltImage) -> Result<Option<Wrapper>, WorkError> {
+    let Some(step) = image.live_update.as_ref().and_then(|live_update| live_update.restart_process.as_ref()) else {
+        return Ok(None);
+    };
+    let image_command = match image.entrypoint {
+        Some(_) => None,
+        // One that is not in the engine may have its command in the object.
+        None => edges.docker().await?.image_command(&built.local_ref).await.map(Some).or_else(|error| match error {
+            EngineError::NoSuchImage(_) => Ok(None),
+            error => Err(engine_failure(error)),
+        })?,
+    };
+    Ok(Some(Wrapper { argv: step.wrapper(), image_command }))
 }
 
 /// The objects that other resources declare.
@@ -238,7 +261,7 @@ pub(super) async fn prune_stale(edges: SharedEdges, project: Arc<Project>, cance
 pub(super) async fn restart(edges: SharedEdges, request: Request, cancel: CancellationToken) -> WorkResult {
     let log = edges.build_log(&request.resource.name);
     let result = async {
-        let (objects, _) = prepare(&request)?;
+        let (objects, _) = prepare(&edges, &request).await?;
         let inventory = edges.inventory(&request.project.name, &log, &cancel).await?;
         let options = options(&edges, &request, ApplyMode::InPlace, &cancel);
         let restarted = restart_rollout(&inventory, &objects, &options)

@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 use super::config::Retry;
 use super::custom_deploy::Turns;
 use super::session::SessionOptions;
+use super::synced_files::SyncedFiles;
 use crate::cluster::{Cluster, Inventory, Node, Patience, RegistryChoice, discover_registry};
 use crate::devfile::{EnvironmentOverlay, ParseCache, SeenFile};
 use crate::docker;
@@ -39,6 +40,8 @@ pub(super) struct Edges {
     evaluated: Mutex<Option<Arc<ConfigOutcome>>>,
     custom_deploys: Turns,
     pub(super) config_retry: Mutex<Retry>,
+    pub(super) build_cache: docker::BuildCache,
+    pub(super) synced_files: SyncedFiles,
     /// The compose command works on one project at a time (reference §3.17).
     pub(super) compose: tokio::sync::Mutex<()>,
 }
@@ -61,6 +64,8 @@ impl Edges {
             evaluated: Mutex::default(),
             custom_deploys: Turns::default(),
             config_retry: Mutex::default(),
+            build_cache: docker::BuildCache::of_user(),
+            synced_files: SyncedFiles::of_user(),
             compose: tokio::sync::Mutex::default(),
         }
     }

@@ -21,8 +21,8 @@ impl EventLoop {
                 edges.set_default_registry(project.settings.default_registry.clone());
                 self.connections.want(&project);
             }
-            Effect::BuildImage { work, resource, image, bases, deployed, forced: _, step } => {
-                let request = build::Request { resource, image, bases, deployed, step };
+            Effect::BuildImage { work, resource, image, bases, deployed, forced, step } => {
+                let request = build::Request { resource, image, bases, deployed, forced, step };
                 self.spawn(work, |cancel| build::build(edges, request, cancel));
             }
             Effect::Deploy { work, resource, project, images, force, step } => {

@@ -1,5 +1,6 @@
 //! Effect `LiveUpdate`: copies files into a container and runs commands there.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -11,7 +12,7 @@ use super::event_loop::EventSender;
 use crate::cluster::{ContainerRef, SyncBatch, SyncError, SyncRun, WarmChannels};
 use crate::engine::{ContainerKey, ContainerPlace, LiveError, WorkResult};
 use crate::logs::LogSink;
-use crate::project::{Image, MappedPath, ResourceName, Run};
+use crate::project::{Image, LiveUpdate, MappedPath, ResourceName, Run};
 
 /// What goes where.
 pub(super) struct Request {
@@ -59,12 +60,23 @@ async fn update_container(
         copies.extend(all);
     }
     let target = container_ref(&request.container);
+    let live_update = request.image.live_update.clone().unwrap_or_default();
+    let adding = tokio::task::spawn_blocking(move || with_vanished_folders(&live_update, copies));
+    let copies = adding.await.unwrap_or_default();
     let batch = SyncBatch {
         deletes: Vec::new(),
         files: copies,
         runs: request.runs.iter().map(|run| SyncRun { argv: run.argv.clone(), echo: !run.echo_off }).collect(),
     };
-    match channels.update(&target, batch, &log, cancel).await {
+    let id = request.container.instance().to_owned();
+    let states = note_sending(edges, &id, &batch.files).await;
+    let result = channels.update(&target, batch, &log, cancel).await;
+    if matches!(result, Ok(_) | Err(SyncError::RunFailed { .. })) {
+        let synced_files = edges.synced_files.clone();
+        // A session that ends before sends them again in the next one.
+        tokio::task::spawn_blocking(move || synced_files.sent(&id, &states));
+    }
+    match result {
         Ok(report) => {
             if request.restart && request.place == ContainerPlace::Engine {
                 compose::restart_container(edges, &target, &log, events).await?;
@@ -81,6 +93,13 @@ async fn update_container(
         }
         Err(error) => Err(live_error(&error, &log)),
     }
+}
+
+/// Until they have arrived, the record says that nobody knows what the container holds.
+async fn note_sending(edges: &SharedEdges, id: &str, files: &[MappedPath]) -> Vec<(PathBuf, String)> {
+    let paths: Vec<PathBuf> = files.iter().map(|file| file.local.clone()).collect();
+    let (synced_files, id) = (edges.synced_files.clone(), id.to_owned());
+    tokio::task::spawn_blocking(move || synced_files.sending(&id, paths)).await.unwrap_or_default()
 }
 
 pub(super) fn container_ref(key: &ContainerKey) -> ContainerRef {
@@ -112,6 +131,30 @@ fn live_error(error: &SyncError, log: &LogSink) -> LiveError {
     }
 }
 
+/// Of files that are gone, the folders that went with them are to go as well: only files are told.
+fn with_vanished_folders(live_update: &LiveUpdate, mut copies: Vec<MappedPath>) -> Vec<MappedPath> {
+    let is_there = |path: &Path| path.symlink_metadata().is_ok();
+    let mut vanished: BTreeSet<PathBuf> = BTreeSet::new();
+    for copy in &copies {
+        if copy.local.parent().is_none_or(is_there) || is_there(&copy.local) {
+            continue;
+        }
+        let gone = |folder: &&Path| {
+            !is_there(folder)
+                && live_update.syncs.iter().any(|sync| folder.starts_with(&sync.local) && **folder != sync.local)
+        };
+        // The topmost takes the others with it.
+        let topmost = copy.local.ancestors().skip(1).take_while(gone).last();
+        vanished.extend(topmost.map(Path::to_path_buf));
+    }
+    let folders: Vec<PathBuf> = vanished.into_iter().collect();
+    let mut folders = crate::project::map_paths(live_update, &folders, |_| true).paths;
+    // What another step puts below it stays.
+    folders.retain(|folder| !live_update.syncs.iter().any(|sync| Path::new(&sync.remote).starts_with(&folder.remote)));
+    copies.extend(folders);
+    copies
+}
+
 /// Every file below the sources of all `sync` steps that is not ignored (`initial_sync()`).
 fn everything_synced(image: &Image) -> Vec<MappedPath> {
     let Some(live_update) = &image.live_update else { return Vec::new() };
@@ -136,5 +179,43 @@ fn collect(path: &Path, image: &Image, files: &mut Vec<PathBuf>) {
         }
     } else if !image.watched.iter().any(|tree| path.starts_with(&tree.root) && tree.filter.ignores(path)) {
         files.push(path.to_path_buf());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::diagnostic::Span;
+    use crate::project::Sync;
+
+    fn steps(root: &Path, syncs: &[(&str, &str)]) -> LiveUpdate {
+        let sync = |(local, remote): &(&str, &str)| Sync {
+            local: root.join(local),
+            remote: (*remote).to_owned(),
+            origin: Span::file("/p/Devfile"),
+        };
+        LiveUpdate { syncs: syncs.iter().map(sync).collect(), ..LiveUpdate::default() }
+    }
+
+    #[test]
+    fn folders_go_with_their_files() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let root = folder.path();
+        std::fs::create_dir_all(root.join("src/kept")).expect("created");
+        let copies = |live_update: &LiveUpdate, files: &[&str]| -> Vec<String> {
+            let files: Vec<PathBuf> = files.iter().map(|file| root.join(file)).collect();
+            let copies = crate::project::map_paths(live_update, &files, |_| false).paths;
+            let all = with_vanished_folders(live_update, copies.clone());
+            all[copies.len()..].iter().map(|path| path.remote.display().to_string()).collect()
+        };
+        let one = steps(root, &[("src", "/app")]);
+        assert_eq!(copies(&one, &["src/kept/a", "src/gone/deep/b", "src/gone/c"]), ["/app/gone"]);
+        assert_eq!(
+            copies(&steps(root, &[("away", "/app")]), &["away/a"]),
+            [""; 0],
+            "the source itself is not taken away"
+        );
+        let two = steps(root, &[("src", "/app"), ("lib", "/app/gone/lib")]);
+        assert_eq!(copies(&two, &["src/gone/c", "src/old/c"]), ["/app/old"], "another step fills it");
     }
 }

@@ -21,6 +21,7 @@ mod pods;
 mod forwards;
 mod watching;
 mod shutdown;
+mod synced_files;
 
 pub use compose::compose_down;
 pub use config_commands::ConfigCommands;

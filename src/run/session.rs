@@ -107,6 +107,8 @@ impl Session {
 
 /// Starts a session. It begins to work at once, and ends after [`Command::Quit`] or an abort.
 pub fn start(options: SessionOptions, logs: LogStore) -> Session {
+    let edges = Arc::new(Edges::new(options, logs.clone()));
+    let options = &edges.options;
     let engine = Engine::new(EngineOptions {
         mode: options.mode,
         entry_file: options.entry_file.clone(),
@@ -114,12 +116,12 @@ pub fn start(options: SessionOptions, logs: LogStore) -> Session {
         started: Utc::now(),
         context: options.context.as_ref().map(|context| context.context.clone()),
         namespace: options.context.as_ref().map(|context| context.namespace.clone()),
+        outdated: edges.synced_files.outdated(),
     });
     let (snapshot_tx, snapshots) = watch::channel(Arc::new(engine.snapshot()));
     let (commands, command_rx) = mpsc::channel(64);
     let (looks, look_rx) = mpsc::channel(8);
     let abort = CancellationToken::new();
-    let edges = Arc::new(Edges::new(options, logs.clone()));
     let journal = Journal::new();
     let event_loop =
         EventLoop::new(engine, Arc::clone(&edges), snapshot_tx, journal.clone(), command_rx, look_rx, abort.clone());

@@ -81,3 +81,16 @@ fn the_examples_that_need_programs_run() {
     }
     assert!(failures.is_empty(), "{failures}");
 }
+
+#[test]
+fn the_tests_that_the_table_of_live_updates_names_are_there() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let text = std::fs::read_to_string(root.join("docs/live-update.md")).expect("the page");
+    let rows: Vec<&str> = text.lines().filter(|line| line.starts_with("| ") && line.contains("::")).collect();
+    assert!(rows.len() > 20, "{} cases", rows.len());
+    for name in rows.iter().flat_map(|row| row.split('`')).filter(|word| word.contains("::")) {
+        let (module, test) = name.split_once("::").expect("a module");
+        let source = std::fs::read_to_string(root.join(format!("tests/integration/e2e/{module}.rs"))).expect(module);
+        assert!(source.contains(&format!("fn {test}(")), "{name} is not there");
+    }
+}

@@ -128,5 +128,10 @@ fn live_update(live_update: &LiveUpdate) -> Value {
     if live_update.restart_container.is_some() {
         steps.push(json!("restart_container"));
     }
+    if let Some(step) = &live_update.restart_process {
+        let triggers: Vec<String> = step.triggers.iter().map(|it| path(it)).collect();
+        let policy = step.exit_policy.as_str();
+        steps.push(json!({ "restart_process": { "triggers": triggers, "exit_policy": policy, "file": step.file } }));
+    }
     json!(steps)
 }

@@ -14,7 +14,7 @@ use super::dependencies::check_dependencies;
 use super::filters::{local_watched, single_file};
 use super::grouping::{Group, UNCATEGORIZED, group_objects, pod_readiness};
 use super::images::Images;
-use super::live_updates::check_live_updates;
+use super::live_updates::{Places, check_live_updates};
 use super::names::{NameWorkloads, check_names};
 use super::objects::{KnownObject, collect_objects};
 use super::project_name::project_name;
@@ -155,7 +155,9 @@ pub fn assemble(declarations: Declarations, options: &AssembleOptions, namer: Op
     }
     let on_cluster = used_images(all(), Target::cluster_images);
     let deployed = used_images(all(), Target::deployed_images);
-    check_live_updates(&deployed, &on_cluster, &images, &mut problems);
+    let by_command = used_images(all(), images_of_custom_deploy);
+    let places = Places { on_cluster: &on_cluster, by_command: &by_command };
+    check_live_updates(&deployed, &places, &images, &mut problems);
     if let Some(call) = &first_objects_call
         && options.subcommand != "config"
     {
@@ -335,6 +337,14 @@ fn used_images<'r>(
         }
     }
     used
+}
+
+/// The images that the user's own command deploys.
+fn images_of_custom_deploy(target: &Target) -> &[ImageName] {
+    match target {
+        Target::Kubernetes(target) if target.custom_deploy.is_some() => &target.deployed_images,
+        Target::Kubernetes(_) | Target::Local(_) | Target::Compose(_) => &[],
+    }
 }
 
 /// The error for a context that nobody has allowed (reference §2.5).

@@ -336,7 +336,7 @@ fn live_update_steps_are_about_files_of_the_image_or_its_bases() {
     devfile.custom_image("bundle", &[]);
     devfile.yaml(&deployment("web", "web"));
     devfile.check(&[
-        "error Devfile:0: `restart_container()` does not work on Kubernetes, where image `web` is deployed (let the process restart itself on changes, or restart it by a `run` step)",
+        "error Devfile:0: `restart_container()` does not work on Kubernetes, where image `web` is deployed (`restart_process()` starts the process again in the same container)",
         "error Devfile:13: `sync` of image `web` names `/elsewhere`, which is not among the files of the image [Devfile:1 the image is declared here] (files of the image: `/p/src`, `/p/lib`)",
     ]);
 }

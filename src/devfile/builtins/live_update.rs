@@ -1,4 +1,4 @@
-//! `sync`, `run`, `fall_back_on`, `restart_container`, `initial_sync`, and the lists of them.
+//! `sync`, `run`, `fall_back_on`, `restart_container`, `restart_process`, `initial_sync`, and the lists of them.
 
 use starlark::values::{AllocValue, Value};
 
@@ -8,9 +8,13 @@ use crate::devfile::language::builtin::Definition;
 use crate::devfile::language::failure::Outcome;
 use crate::devfile::language::session::StepUse;
 use crate::devfile::values::live_update_step::{
-    FallBackOnStep, InitialSyncStep, RestartContainerStep, RunStep, Step, StepKind, SyncStep, step_of,
+    FallBackOnStep, InitialSyncStep, RestartContainerStep, RestartProcessStep, RunStep, Step, StepKind, SyncStep,
+    step_of,
 };
-use crate::project::{LiveUpdate, Run, Sync};
+use crate::project::{ExitPolicy, LiveUpdate, RestartProcess, Run, Sync};
+
+/// Where the script of `restart_process()` leaves its process id when nothing else is said.
+const RESTART_FILE: &str = "/tmp/.restart-proc";
 
 /// The `live_update=` of a call; `None` without steps.
 pub(crate) fn steps(call: &Call<'_, '_, '_, '_>) -> Outcome<Option<LiveUpdate>> {
@@ -28,10 +32,11 @@ pub(crate) fn steps(call: &Call<'_, '_, '_, '_>) -> Outcome<Option<LiveUpdate>> 
                 "live_update",
                 format_args!("`{}` is of type {}, want a live update step", element.to_str(), element.get_type()),
             )
-            .help("the steps are `sync`, `run`, `fall_back_on`, `restart_container` and `initial_sync`")
+            .help("the steps are `sync`, `run`, `fall_back_on`, `restart_process`, `restart_container` and `initial_sync`")
         })?;
         let (rank, rule) = order(&step.kind);
-        let repeated = rank == reached && matches!(step.kind, StepKind::InitialSync | StepKind::RestartContainer);
+        let repeated = rank == reached
+            && !matches!(step.kind, StepKind::FallBackOn(_) | StepKind::Sync { .. } | StepKind::Run { .. });
         if rank < reached || repeated {
             return Err(call.failure(rule).related(step.span.clone(), "this step is out of order"));
         }
@@ -53,8 +58,13 @@ fn order(kind: &StepKind) -> (u8, &'static str) {
         StepKind::InitialSync => (1, "`initial_sync` must be the first step, once"),
         StepKind::FallBackOn(_) => (2, "`fall_back_on` steps must come before all `sync` and `run` steps"),
         StepKind::Sync { .. } => (3, "`sync` steps must come before all `run` steps"),
-        StepKind::Run { .. } => (4, "`run` steps must come before `restart_container`"),
-        StepKind::RestartContainer => (5, "`restart_container` must be the last step, once"),
+        StepKind::Run { .. } => (4, "`run` steps must come before `restart_process` and `restart_container`"),
+        StepKind::RestartContainer => {
+            (5, "`restart_container` must be the last step, once, and not beside `restart_process`")
+        }
+        StepKind::RestartProcess { .. } => {
+            (5, "`restart_process` must be the last step, once, and not beside `restart_container`")
+        }
     }
 }
 
@@ -76,6 +86,14 @@ fn add(call: &Call<'_, '_, '_, '_>, live_update: &mut LiveUpdate, step: &Step) {
             origin,
         }),
         StepKind::RestartContainer => live_update.restart_container = Some(origin),
+        StepKind::RestartProcess { triggers, exit_policy, file } => {
+            live_update.restart_process = Some(RestartProcess {
+                triggers: triggers.iter().map(|trigger| call.session.resolve(trigger)).collect(),
+                file: file.clone(),
+                exit_policy: *exit_policy,
+                origin,
+            });
+        }
     }
 }
 
@@ -116,10 +134,33 @@ fn restart_container<'v>(call: &mut Call<'_, 'v, '_, '_>) -> Outcome<Value<'v>> 
     Ok(step(call, StepKind::RestartContainer, RestartContainerStep))
 }
 
+fn restart_process<'v>(call: &mut Call<'_, 'v, '_, '_>) -> Outcome<Value<'v>> {
+    let triggers = call.string_or_sequence("trigger")?.unwrap_or_default();
+    let exit_policy = match call.optional_string("exit_policy")? {
+        None => ExitPolicy::default(),
+        Some(given) => {
+            [ExitPolicy::Restart, ExitPolicy::Continue].into_iter().find(|policy| policy.as_str() == given).ok_or_else(
+                || call.bad_argument("exit_policy", format_args!("got `{given}`, want `restart` or `continue`")),
+            )?
+        }
+    };
+    let file = call.optional_string("restart_file")?.unwrap_or(RESTART_FILE).to_owned();
+    if !file.starts_with('/') {
+        return Err(call
+            .bad_argument("restart_file", format_args!("`{file}` is not absolute"))
+            .help("name a file that the container's user may write, for example `/tmp/.restart`"));
+    }
+    Ok(step(call, StepKind::RestartProcess { triggers, exit_policy, file }, RestartProcessStep))
+}
+
 pub(crate) const DEFINITIONS: &[Definition] = &[
     Definition { signature: "initial_sync()", body: initial_sync },
     Definition { signature: "fall_back_on(paths: path list)", body: fall_back_on },
     Definition { signature: "sync(local_path: str, remote_path: str)", body: sync },
     Definition { signature: "run(cmd: cmd, trigger = [], echo_off: bool = False)", body: run },
     Definition { signature: "restart_container()", body: restart_container },
+    Definition {
+        signature: "restart_process(trigger = [], exit_policy: str = 'restart', restart_file: str = '/tmp/.restart-proc')",
+        body: restart_process,
+    },
 ];

@@ -6,6 +6,7 @@ use starlark::values::Value;
 
 use super::plain_value;
 use crate::diagnostic::Span;
+use crate::project::ExitPolicy;
 
 /// A step and the place that made it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,6 +42,15 @@ pub(crate) enum StepKind {
     },
     /// `restart_container()`.
     RestartContainer,
+    /// `restart_process(trigger, exit_policy, restart_file)`.
+    RestartProcess {
+        /// As written: relative to where the step is used.
+        triggers: Vec<String>,
+        /// What follows when the command ends by itself.
+        exit_policy: ExitPolicy,
+        /// Absolute, in the container.
+        file: String,
+    },
 }
 
 plain_value! {
@@ -63,6 +73,10 @@ plain_value! {
     /// `restart_container()`.
     RestartContainerStep(Step), "live_update_restart_container_step"
 }
+plain_value! {
+    /// `restart_process(…)`.
+    RestartProcessStep(Step), "live_update_restart_process_step"
+}
 
 /// The step in a value, if it is one.
 pub(crate) fn step_of(value: Value<'_>) -> Option<&Step> {
@@ -72,6 +86,7 @@ pub(crate) fn step_of(value: Value<'_>) -> Option<&Step> {
         .or_else(|| SyncStep::from_value(value).map(|step| &step.0))
         .or_else(|| RunStep::from_value(value).map(|step| &step.0))
         .or_else(|| RestartContainerStep::from_value(value).map(|step| &step.0))
+        .or_else(|| RestartProcessStep::from_value(value).map(|step| &step.0))
 }
 
 // The texts are Tilt's: the extension `file_sync_only` reads the paths of a `sync` out of `str(step)`.
@@ -93,6 +108,7 @@ impl std::fmt::Display for Step {
                 if triggers.is_empty() { Ok(()) } else { write!(f, " (triggers: {})", triggers.join("; ")) }
             }
             StepKind::RestartContainer => f.write_str("restart_container step"),
+            StepKind::RestartProcess { .. } => f.write_str("restart_process step"),
         }
     }
 }
@@ -107,4 +123,4 @@ macro_rules! display_step {
     };
 }
 
-display_step!(InitialSyncStep, FallBackOnStep, SyncStep, RunStep, RestartContainerStep);
+display_step!(InitialSyncStep, FallBackOnStep, SyncStep, RunStep, RestartContainerStep, RestartProcessStep);

@@ -58,6 +58,7 @@ fn an_edit_of_the_devfile_during_its_first_evaluation_evaluates_it_again() {
         started: DateTime::<Utc>::UNIX_EPOCH,
         context: None,
         namespace: None,
+        outdated: std::collections::HashMap::new(),
     });
     let mut script = Script { engine, now: SessionTime::default(), open: vec![], seen: vec![] };
     script.send(Event::Woken);

@@ -53,6 +53,37 @@ fn a_restarted_container_gets_its_files_again_before_it_counts_as_ready() {
 }
 
 #[test]
+fn a_container_of_an_earlier_session_gets_what_changed_since() {
+    let mut script = Script::up(&[image("web", true)], vec![deployment("web", &["web"])]);
+    script.built("web", "1");
+    script.deployed("web");
+    script.asked();
+    // What no `sync` covers is no reason to build: the image is of now.
+    script.pod(running("web", "pod-1", "left", "web:1"));
+    assert_eq!(script.asked(), ["sync pod-1/left /app/old.py"]);
+    assert_eq!(script.row("web").runtime, RuntimeStatus::Pending);
+    script.finish("sync pod-1/left /app/old.py", WorkResult::Live(Ok(())));
+    assert_eq!((script.row("web").runtime, script.asked().len()), (RuntimeStatus::Ok, 0));
+}
+
+#[test]
+fn a_container_that_a_build_of_the_same_image_keeps_gets_what_was_taken_back() {
+    let mut script = Script::up(&[image("web", true)], vec![deployment("web", &["web"])]);
+    script.bring_up("web");
+    script.changed(&["/p/web/src/a.py"]);
+    script.finish("sync pod-1/c1 /app/a.py", WorkResult::Live(Ok(())));
+    script.asked();
+    script.changed(&["/p/web/src/a.py", "/p/web/requirements.txt"]);
+    assert_eq!(script.asked(), ["build web"]);
+    script.built("web", "1");
+    script.deployed("web");
+    let asked = script.asked();
+    assert!(asked.contains(&"sync pod-1/c1 /app/a.py".to_owned()), "{asked:?}");
+    script.finish("sync pod-1/c1 /app/a.py", WorkResult::Live(Ok(())));
+    assert_eq!(script.asked(), Vec::<String>::new());
+}
+
+#[test]
 fn the_connection_breaking_is_repaired_and_then_rebuilt() {
     let mut script = Script::up(&[image("web", true)], vec![deployment("web", &["web"])]);
     script.bring_up("web");

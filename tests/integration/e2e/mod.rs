@@ -12,6 +12,7 @@ mod environment;
 mod faults;
 mod guards;
 mod helm_resource;
+mod live_update_cases;
 mod shapes;
 mod report;
 mod restart_process;

@@ -224,3 +224,57 @@ fn nothing_survives_a_devloop_that_is_killed() {
         pause();
     }
 }
+
+#[test]
+#[ignore = "needs cluster (a namespace)"]
+fn a_start_with_nothing_changed_builds_pushes_and_replaces_nothing() {
+    let ground = Ground::new("again");
+    let [port, other] = [free_port(), free_port()];
+    let mut devfile = ground.web_service("web", port);
+    // The same input under another name is built once.
+    let image = ground.image("two");
+    devfile += &format!(
+        "docker_build('{image}', 'web', live_update=[sync('web/www', '/www')])
+k8s_yaml('two.yaml')
+k8s_resource('two', port_forwards='{other}:8080')
+"
+    );
+    ground.write("two.yaml", &deployment("two", &ground.namespace));
+    ground.write("Devfile", &devfile);
+    let built = "nothing to build: the image of this very input is there";
+    let start = || {
+        let up = Running::up(ground.path(), &[]);
+        let begun = std::time::Instant::now();
+        for port in [port, other] {
+            up.wait_until("the answer", || body(port), |it| it == "hello from web\n");
+        }
+        (up, begun.elapsed())
+    };
+    let (mut up, _) = start();
+    assert_eq!(up.text().matches(built).count(), 1, "{}", up.text());
+    assert!(up.quit().success());
+    let pods = pods(&ground);
+
+    let (mut up, duration) = start();
+    println!("both answer {duration:?} after the start");
+    assert_eq!(up.text().matches(built).count(), 2, "{}", up.text());
+    assert!(!up.text().contains("layers:"), "nothing is pushed: {}", up.text());
+    assert_eq!(self::pods(&ground), pods);
+    assert!(up.quit().success());
+
+    // Without the image in the engine it has to be built.
+    let reference = format!("localhost:5000/{}_web", ground.namespace);
+    let names = std::process::Command::new("docker").args(["images", "-q", &reference]).output().expect("docker");
+    let id = String::from_utf8_lossy(&names.stdout).lines().next().expect("an image").to_owned();
+    let removed = std::process::Command::new("docker").args(["rmi", "-f", &id]).output().expect("docker");
+    assert!(removed.status.success(), "{}", String::from_utf8_lossy(&removed.stderr));
+    let (mut up, _) = start();
+    assert_eq!(up.text().matches(built).count(), 1, "{}", up.text());
+    assert!(up.quit().success());
+
+    // A touched file has another time: the engine is asked, and gives the same image.
+    ground.write("web/www/index.html", "hello from web\n");
+    let (up, _) = start();
+    assert_eq!(up.text().matches(built).count(), 1, "{}", up.text());
+    assert_eq!(self::pods(&ground), pods);
+}
