@@ -212,11 +212,13 @@ fn a_folder_of_fourteen_images_reaches_each_of_their_containers() {
             &format!("FROM busybox\nCOPY shared /shared\nRUN mkdir /own && echo {number} > /own/number\nCMD [\"sleep\", \"100000\"]\n"),
         );
         // One file goes to two places, and the first `sync` that covers it wins.
-        devfile += &format!(
+        let build = format!(
             "docker_build('{image}', '.', dockerfile='i{number}.dockerfile', only=['shared', 'other'], live_update=[sync('shared/deep', '/deep'), sync('shared', '/shared'), sync('other', '/other')])\n",
             image = ground.image(&format!("i{number}")),
         );
-        containers += &format!("      - {{name: c{number}, image: {}}}\n", ground.image(&format!("i{number}")));
+        devfile.push_str(&build);
+        let container = format!("      - {{name: c{number}, image: {}}}\n", ground.image(&format!("i{number}")));
+        containers.push_str(&container);
     }
     let text = deployment("web", &ground.namespace);
     let start = text.find("      containers:").expect("containers");

@@ -233,12 +233,13 @@ fn a_start_with_nothing_changed_builds_pushes_and_replaces_nothing() {
     let mut devfile = ground.web_service("web", port);
     // The same input under another name is built once.
     let image = ground.image("two");
-    devfile += &format!(
+    let two = format!(
         "docker_build('{image}', 'web', live_update=[sync('web/www', '/www')])
 k8s_yaml('two.yaml')
 k8s_resource('two', port_forwards='{other}:8080')
 "
     );
+    devfile.push_str(&two);
     ground.write("two.yaml", &deployment("two", &ground.namespace));
     ground.write("Devfile", &devfile);
     let built = "nothing to build: the image of this very input is there";
