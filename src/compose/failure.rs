@@ -9,6 +9,19 @@ static PORT_TAKEN: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(r"(?:[Bb]ind for|listen (?:tcp|udp)[46]?|exposing port (?:TCP|UDP)) \S*?:(\d+)(?: -> [^:]*:\d+)?:? (?:failed|bind|listen)").expect("a constant expression is valid")
 });
 
+/// What a line of the compose command's errors says, without the frame of its logger: the second series writes
+/// `time="…" level=warning msg="…"`, the first one `WARNING: …`.
+pub fn plain_line(line: &str) -> String {
+    if line.starts_with("time=\"")
+        && let Some((_, message)) = line.split_once(" msg=")
+    {
+        // Quoted as in JSON; what comes after it are fields of the logger.
+        let mut parsed = serde_json::Deserializer::from_str(message).into_iter::<String>();
+        return parsed.next().and_then(Result::ok).unwrap_or_else(|| message.to_owned());
+    }
+    line.trim_start_matches("WARNING: ").trim_start_matches("ERROR: ").to_owned()
+}
+
 /// One line that says what a failed command complains of, from its output; `None` when it said nothing.
 ///
 /// `service` is whom the command was about.
@@ -28,7 +41,7 @@ pub fn explain(output: &str, service: &str) -> Option<String> {
     let lines = || output.lines().map(str::trim).filter(|line| !line.is_empty());
     // The last complaint sums the others up; "Encountered errors while bringing up the project." says nothing.
     let said = lines().filter(complains).rfind(|line| !line.starts_with("Encountered errors"));
-    said.or_else(|| lines().next_back()).map(|line| line.trim_start_matches("ERROR: ").to_owned())
+    said.or_else(|| lines().next_back()).map(plain_line)
 }
 
 #[cfg(test)]
@@ -45,6 +58,18 @@ mod tests {
             let text = explain(output, "web").expect("it is explained");
             assert!(text.starts_with("port 8081 of this machine, which service `web` publishes"), "{text}");
         }
+    }
+
+    #[test]
+    fn the_frame_of_the_logger_goes() {
+        let check = |line: &str, expected: &str| assert_eq!(plain_line(line), expected);
+        check(
+            r#"time="2026-11-21T14:28:20Z" level=warning msg="The \"x\" variable is not set.""#,
+            r#"The "x" variable is not set."#,
+        );
+        check("time=\"2026\" level=warning msg=obsolete", "obsolete");
+        check("WARNING: The X variable is not set.", "The X variable is not set.");
+        check("unknown flag: --x", "unknown flag: --x");
     }
 
     #[test]

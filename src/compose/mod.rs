@@ -10,7 +10,7 @@ mod references;
 mod version;
 
 pub use command::{Action, arguments, config_arguments};
-pub use failure::explain;
+pub use failure::{explain, plain_line};
 pub use parse::{BuildSection, ComposeService, ParseError, parse_config};
 pub use project_file::project_file;
 pub use references::{References, references};

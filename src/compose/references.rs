@@ -10,6 +10,8 @@ use crate::yaml::parse_documents;
 /// What a compose file refers to.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct References {
+    /// The project's name that the file itself gives.
+    pub project_name: Option<String>,
     /// Environment files of services.
     pub env_files: Vec<PathBuf>,
     /// Compose files that services are extended from or that are included, with the folder that their own paths are
@@ -25,6 +27,7 @@ pub fn references(text: &str, directory: &Path) -> References {
     let parsed = parse_documents(text, &Arc::from(Path::new("compose file")));
     let mut found = References { is_incomplete: parsed.has_errors(), ..References::default() };
     for document in &parsed.documents {
+        found.project_name = found.project_name.or_else(|| plain(document.value.get("name")?).map(str::to_owned));
         for include in list(document.value.get("include")) {
             match include {
                 Value::String(_) => found.include(include, directory),
@@ -122,6 +125,13 @@ mod tests {
             &["/p/one.yml", "/p/two.yml"],
             false,
         );
+    }
+
+    #[test]
+    fn the_name_of_the_project_is_found() {
+        let name = |text: &str| references(text, Path::new("/p")).project_name;
+        assert_eq!(name("name: shop\nservices: {}\n").as_deref(), Some("shop"));
+        assert_eq!(name("name: ${X}\nservices: {}\n"), None);
     }
 
     #[test]

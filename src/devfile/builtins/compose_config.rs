@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use super::local_process::{self, Finished};
 use crate::compose::{
     COMMAND_VARIABLES, ComposeService, ComposeVersion, VersionProblem, check_version, config_arguments, parse_config,
-    parse_version, references,
+    parse_version, plain_line, references,
 };
 use crate::devfile::declarations::ComposeSource;
 use crate::devfile::language::binding::Call;
@@ -117,7 +117,7 @@ fn ask(call: &Call<'_, '_, '_, '_>, tool: &Tool, request: &Request) -> Outcome<S
     let finished = run(call, argv, &request.directory, env)?;
     // Warnings, for example of variables that are not set.
     for line in finished.stderr.lines().filter(|line| !line.trim().is_empty()) {
-        call.session.log.warn(line);
+        call.session.log.warn(plain_line(line));
     }
     if finished.status.success() {
         return Ok(finished.stdout);
@@ -126,7 +126,7 @@ fn ask(call: &Call<'_, '_, '_, '_>, tool: &Tool, request: &Request) -> Outcome<S
         call.failure(format_args!("the compose command refuses project `{}`: {}", request.name, finished.ending()));
     let lines: Vec<&str> = finished.stderr.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
     for line in &lines[lines.len().saturating_sub(QUOTED_LINES)..] {
-        failure = failure.help(*line);
+        failure = failure.help(plain_line(line));
     }
     Err(failure)
 }

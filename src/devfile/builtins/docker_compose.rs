@@ -37,7 +37,11 @@ fn docker_compose<'v>(call: &mut Call<'_, 'v, '_, '_>) -> Outcome<Value<'v>> {
     });
     let directory = directory.unwrap_or_else(|| call.session.dir());
     let name = match call.string("project_name")? {
-        "" => normalize_name(&directory.file_name().unwrap_or_default().to_string_lossy()),
+        "" => {
+            let name = normalize_name(&directory.file_name().unwrap_or_default().to_string_lossy());
+            say_what_is_not_its_name(call.session, &sources, &name);
+            name
+        }
         given => given.to_owned(),
     };
     if name.is_empty() {
@@ -121,6 +125,32 @@ fn sources(call: &Call<'_, '_, '_, '_>) -> Outcome<Vec<ComposeSource>> {
         }
     }
     Ok(sources)
+}
+
+/// The folder names a project whatever Compose itself would call it (reference §2.6): who has run it by hand before
+/// wonders where its volumes are.
+fn say_what_is_not_its_name(session: &Session, sources: &[ComposeSource], name: &str) {
+    let in_source = |source: &ComposeSource| {
+        let text = match source {
+            ComposeSource::File(path) => std::fs::read_to_string(path).ok()?,
+            ComposeSource::Text(text) => text.clone(),
+        };
+        references(&text, Path::new("")).project_name
+    };
+    let variable = session.environment.get("COMPOSE_PROJECT_NAME").filter(|value| !value.is_empty());
+    // In the order in which Compose would take them; of several files the last one counts.
+    let (other, origin) = match variable {
+        Some(value) => (value, "the variable COMPOSE_PROJECT_NAME"),
+        None => match sources.iter().rev().find_map(in_source) {
+            Some(value) => (value, "`name:` of its file"),
+            None => return,
+        },
+    };
+    if other != name {
+        session.log.info(format!(
+            "This Compose project is called `{name}`, after its folder, and not `{other}`, as {origin} says; `project_name='{other}'` gives it that name"
+        ));
+    }
 }
 
 /// Everything whose change changes the project (reference §1.7), and what the compose files pull in.

@@ -3,12 +3,84 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::support::devloop::{Running, devloop_with, free_port, get};
 use crate::support::ground::Ground;
 
-/// Surroundings without a cluster.
-const NO_CLUSTER: [(&str, &str); 1] = [("KUBECONFIG", "/nonexistent/kubeconfig")];
+/// Tests that are run with both series of the compose command.
+macro_rules! with_both_series {
+    ($($needs:literal $test:ident;)*) => {
+        mod first_series {
+            $(#[test] #[ignore = $needs] fn $test() { super::$test(super::Series::First); })*
+        }
+        mod second_series {
+            $(#[test] #[ignore = $needs] fn $test() { super::$test(super::Series::Second); })*
+        }
+    };
+}
+
+with_both_series! {
+    "needs cluster (a namespace, the engine's containers)" two_built_and_two_stock_services_live_beside_kubernetes_objects;
+    "needs cluster (the engine's containers)" a_restarted_container_runs_what_was_copied_into_it;
+    "needs cluster (the engine's containers)" failures_are_told_in_words_that_help;
+    "needs cluster (the compose command)" projects_are_understood_from_files_blobs_profiles_and_environment_files;
+}
+
+/// A series of the compose command. They differ in what `config` prints and in the names that they give.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Series {
+    /// `docker-compose`, which is written in Python.
+    First,
+    /// `docker compose`, a plugin of the docker command.
+    Second,
+}
+
+/// Variables for devloop.
+type Variables = Vec<(&'static str, String)>;
+
+impl Series {
+    /// How the version begins.
+    fn version(self) -> &'static str {
+        match self {
+            Self::First => "1.",
+            Self::Second => "2.",
+        }
+    }
+
+    /// What makes devloop find this series, and whether it has a cluster. `None` when the machine does not have the series;
+    /// `tests/cluster/cluster env` names the second one, which thus wins over the other that is on the `PATH` too.
+    fn variables(self, cluster: bool) -> Option<Variables> {
+        let mut variables = match self {
+            Self::First => vec![("DEVLOOP_DOCKER_COMPOSE_CMD", "docker-compose".to_owned())],
+            Self::Second => match std::env::var("DEVLOOP_TEST_COMPOSE2") {
+                Ok(folder) => vec![("DOCKER_CONFIG", folder)],
+                Err(_) => vec![("DEVLOOP_DOCKER_COMPOSE_CMD", "docker compose".to_owned())],
+            },
+        };
+        let question: &[&str] = match self {
+            Self::First => &["docker-compose", "version", "--short"],
+            Self::Second => &["docker", "compose", "version", "--short"],
+        };
+        let begin = self.version();
+        let mut command = Command::new(question[0]);
+        let output = command.args(&question[1..]).envs(variables.iter().map(|(name, value)| (name, value))).output();
+        let version = output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default();
+        if !version.trim_start_matches('v').starts_with(begin) {
+            assert!(std::env::var("CI").is_err(), "{question:?} is not of series {begin}x: it says {version:?}");
+            eprintln!("left out: this machine has no Compose {begin}x");
+            return None;
+        }
+        if !cluster {
+            variables.push(("KUBECONFIG", "/nonexistent/kubeconfig".to_owned()));
+        }
+        Some(variables)
+    }
+}
+
+fn borrowed(variables: &Variables) -> Vec<(&str, &str)> {
+    variables.iter().map(|(name, value)| (*name, value.as_str())).collect()
+}
 
 /// A service that answers with the contents of a file, which it reads for each request.
 const API: &str = r#"import http.server
@@ -22,6 +94,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
 http.server.ThreadingHTTPServer(("", 8000), Handler).serve_forever()
 "#;
 
+static COUNT: AtomicU32 = AtomicU32::new(0);
+
 /// A Compose project in a folder; whatever it has created is removed when this is dropped.
 struct ComposeGround<'g> {
     folder: &'g Path,
@@ -30,7 +104,8 @@ struct ComposeGround<'g> {
 
 impl<'g> ComposeGround<'g> {
     fn new(folder: &'g Path, name: &str) -> Self {
-        Self { folder, name: format!("{name}{}", std::process::id()) }
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        Self { folder, name: format!("{name}{}-{number}", std::process::id()) }
     }
 
     fn write(&self, path: &str, text: &str) -> PathBuf {
@@ -87,9 +162,9 @@ fn body(port: u16, path: &str) -> String {
     get(port, path).map_or_else(|error| error, |(_, body)| body)
 }
 
-#[test]
-#[ignore = "needs cluster (a namespace, the engine's containers)"]
-fn two_built_and_two_stock_services_live_beside_kubernetes_objects() {
+fn two_built_and_two_stock_services_live_beside_kubernetes_objects(series: Series) {
+    let Some(variables) = series.variables(true) else { return };
+    let variables = borrowed(&variables);
     let ground = Ground::new("compose");
     let compose = ComposeGround::new(ground.path(), "mixed");
     let (port, web, page) = (free_port(), free_port(), free_port());
@@ -115,12 +190,16 @@ fn two_built_and_two_stock_services_live_beside_kubernetes_objects() {
     );
     ground.write("Devfile", &devfile);
 
-    let mut up = Running::up(ground.path(), &[]);
+    let mut up = Running::up_with(ground.path(), &[], &variables);
     up.wait_until("the service built here", || body(port, "/"), |it| it == "one");
     up.wait_until("the stock service", || body(page, "/"), |it| it.contains("nginx"));
     up.wait_until("the pod", || body(web, "/"), |it| it == "hello from web\n");
     up.wait_for("worker says one");
     up.wait_for("api says first");
+
+    for version in compose.containers("{{.Label \"com.docker.compose.version\"}}") {
+        assert!(version.starts_with(series.version()), "it was started by Compose {version}");
+    }
 
     // An edit goes into the container that runs.
     let (api, worker, cache) = (compose.id("api"), compose.id("worker"), compose.id("cache"));
@@ -149,18 +228,18 @@ fn two_built_and_two_stock_services_live_beside_kubernetes_objects() {
     assert!(up.quit().success());
     assert!(!compose.id("api").is_empty(), "what was started stays");
 
-    devloop_with(ground.path(), &["ci"], &[]).code(0);
+    devloop_with(ground.path(), &["ci"], &variables).code(0);
     assert_eq!(body(port, "/"), "two");
-    devloop_with(ground.path(), &["down"], &[]).code(0);
+    devloop_with(ground.path(), &["down"], &variables).code(0);
     assert_eq!(compose.containers("{{.Names}}"), Vec::<String>::new());
     let network = format!("name={}_default", compose.name);
     assert_eq!(docker(&["network", "ls", "-q", "--filter", &network]), Vec::<String>::new());
     assert_eq!(ground.kubectl(&["get", "deployments", "-o", "name"]), "");
 }
 
-#[test]
-#[ignore = "needs cluster (the engine's containers)"]
-fn a_restarted_container_runs_what_was_copied_into_it() {
+fn a_restarted_container_runs_what_was_copied_into_it(series: Series) {
+    let Some(variables) = series.variables(false) else { return };
+    let variables = borrowed(&variables);
     let folder = tempfile::tempdir().expect("a folder");
     let compose = ComposeGround::new(folder.path(), "restart");
     let port = free_port();
@@ -177,7 +256,7 @@ fn a_restarted_container_runs_what_was_copied_into_it() {
             name = compose.name
         ),
     );
-    let up = Running::up_with(folder.path(), &[], &NO_CLUSTER);
+    let up = Running::up_with(folder.path(), &[], &variables);
     up.wait_until("the service", || body(port, "/started"), |it| it == "first");
     let id = compose.id("api");
     let mark = up.mark();
@@ -192,16 +271,16 @@ fn a_restarted_container_runs_what_was_copied_into_it() {
     up.wait_until("the service after a restart by hand", || body(port, "/started"), |it| it == "second");
 }
 
-#[test]
-#[ignore = "needs cluster (the engine's containers)"]
-fn failures_are_told_in_words_that_help() {
+fn failures_are_told_in_words_that_help(series: Series) {
+    let Some(variables) = series.variables(false) else { return };
+    let variables = borrowed(&variables);
     let folder = tempfile::tempdir().expect("a folder");
     let compose = ComposeGround::new(folder.path(), "fails");
     let devfile = |yaml: &str| {
         compose.write("docker-compose.yml", yaml);
         compose.write("Devfile", &format!("docker_compose('docker-compose.yml', project_name='{}')\n", compose.name));
     };
-    let ci = || devloop_with(folder.path(), &["ci"], &NO_CLUSTER);
+    let ci = || devloop_with(folder.path(), &["ci"], &variables);
     let says = |text: &str, part: &str| assert!(text.contains(part), "no {part:?} in\n{text}");
 
     devfile("services:\n  job:\n    image: busybox\n    command: sh -c 'echo working; exit 3'\n");
@@ -220,13 +299,13 @@ fn failures_are_told_in_words_that_help() {
     ended.code(1);
     says(&ended.stdout, &format!("port {port} of this machine, which service `web` publishes, is already in use"));
 
-    devloop_with(folder.path(), &["down", "--delete-volumes"], &NO_CLUSTER).code(0);
+    devloop_with(folder.path(), &["down", "--delete-volumes"], &variables).code(0);
     assert_eq!(compose.containers("{{.Names}}"), Vec::<String>::new());
 }
 
-#[test]
-#[ignore = "needs cluster (the compose command)"]
-fn projects_are_understood_from_files_blobs_profiles_and_environment_files() {
+fn projects_are_understood_from_files_blobs_profiles_and_environment_files(series: Series) {
+    let Some(variables) = series.variables(false) else { return };
+    let variables = borrowed(&variables);
     let folder = tempfile::tempdir().expect("a folder");
     let compose = ComposeGround::new(folder.path(), "config");
     compose.write("docker-compose.yml", "services:\n  web: {image: '${IMAGE}', env_file: web.env, ports: ['8099:80']}\n  tool: {image: busybox, profiles: [tools]}\n");
@@ -240,7 +319,7 @@ fn projects_are_understood_from_files_blobs_profiles_and_environment_files() {
          dc_resource('web', project_name='two', new_name='web2', resource_deps=['db'], labels=['x'])\n\
          dc_resource('web', project_name='one', infer_links=False)\n",
     );
-    let ended = devloop_with(folder.path(), &["config", "--json"], &NO_CLUSTER);
+    let ended = devloop_with(folder.path(), &["config", "--json"], &variables);
     ended.code(0);
     let json: serde_json::Value = serde_json::from_str(&ended.stdout).expect("JSON");
     let resources = json["resources"].as_array().expect("resources");
