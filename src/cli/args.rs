@@ -26,6 +26,8 @@ pub(super) enum Subcommand {
     Ci(CiArgs),
     /// Delete what `up` or `ci` created.
     Down(DownArgs),
+    /// Remove from the Docker engine what is left of earlier builds of the project's images.
+    Prune(PruneArgs),
     /// Evaluate the configuration and print what was understood. Deploys nothing.
     Config(ConfigArgs),
     /// Write a first Devfile for this folder from the Dockerfiles, manifests, charts and Compose files in it.
@@ -175,9 +177,22 @@ pub(super) struct DownArgs {
     /// Delete Namespaces too that the project declares.
     #[arg(long)]
     pub(super) delete_namespaces: bool,
-    /// Delete the volumes of Compose projects too.
+    /// Delete volumes too: the claims of StatefulSets, and the volumes of Compose projects.
     #[arg(long)]
     pub(super) delete_volumes: bool,
+}
+
+/// Remove what is left of earlier builds.
+#[derive(Clone, Debug, Args)]
+pub(super) struct PruneArgs {
+    #[command(flatten)]
+    pub(super) project: ProjectArgs,
+    /// Only say what would be removed.
+    #[arg(long)]
+    pub(super) dry_run: bool,
+    /// As JSON.
+    #[arg(long)]
+    pub(super) json: bool,
 }
 
 /// Evaluate the configuration and print what was understood.

@@ -11,8 +11,9 @@ use super::common::{self, Kube};
 use super::config::{evaluate, print_diagnostics};
 use super::error::CommandError;
 use super::exit_code::ExitCode;
-use crate::cluster::{Cluster, DownOptions, DownReport, Namespaces, down as tear_down};
+use crate::cluster::{Cluster, DownOptions, DownReport, Namespaces, Volumes, down as tear_down};
 use crate::engine::WorkError;
+use crate::k8s::Object;
 use crate::logs::{LogSource, LogStore};
 use crate::process::{CommandEnvironment, SessionEnvironment, Supervisor};
 use crate::project::{ComposeProject, Project, Resource, ResourceName, Target};
@@ -41,7 +42,12 @@ pub(super) fn down(arguments: &DownArgs) -> Result<ExitCode, CommandError> {
     }
     let options = DownOptions {
         namespaces: if arguments.delete_namespaces { Namespaces::Delete } else { Namespaces::Keep },
-        declared: declared(&project),
+        volumes: if arguments.delete_volumes { Volumes::Delete } else { Volumes::Keep },
+        declared: declared(&project).map(|object| object.id.clone()).collect(),
+        stateful_sets: declared(&project)
+            .filter(|object| object.id.kind == "StatefulSet")
+            .map(|object| (object.id.clone(), object.value.clone()))
+            .collect(),
         limit: LIMIT,
         log: logs.sink(None, LogSource::Build),
         cancel: CancellationToken::new(),
@@ -113,7 +119,8 @@ fn compose_projects(project: &Project) -> Vec<Arc<ComposeProject>> {
     projects
 }
 
-fn declared(project: &Project) -> Vec<crate::k8s::ObjectId> {
+/// The objects of all enabled resources.
+fn declared(project: &Project) -> impl Iterator<Item = &Arc<Object>> {
     project
         .resources
         .values()
@@ -122,8 +129,7 @@ fn declared(project: &Project) -> Vec<crate::k8s::ObjectId> {
             Target::Kubernetes(target) => Some(target),
             Target::Local(_) | Target::Compose(_) => None,
         })
-        .flat_map(|target| target.objects.iter().map(|object| object.id.clone()))
-        .collect()
+        .flat_map(|target| &target.objects)
 }
 
 /// The resources that the user's own commands delete.

@@ -14,6 +14,7 @@ mod lsp;
 mod remote;
 mod report;
 mod project_json;
+mod prune;
 mod project_text;
 mod tilt;
 
@@ -43,6 +44,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Subcommand::Up(arguments) => up::up(&arguments),
         Subcommand::Ci(arguments) => ci::ci(arguments),
         Subcommand::Down(arguments) => down::down(&arguments),
+        Subcommand::Prune(arguments) => prune::prune(&arguments),
         Subcommand::Config(arguments) => config::config(&arguments),
         Subcommand::Init(arguments) => init::init(&arguments),
         Subcommand::Lsp => lsp::lsp(),

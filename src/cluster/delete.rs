@@ -32,6 +32,9 @@ pub enum KeepReason {
     /// It has an annotation that says so.
     #[error("its annotation `{0}: keep` says so")]
     Annotation(&'static str),
+    /// The claim of a StatefulSet: its data would go.
+    #[error("its data stay until `devloop down --delete-volumes`")]
+    Claim,
     /// A Namespace: everything in it would go.
     #[error("Namespaces are deleted by `devloop down --delete-namespaces`")]
     Namespace,
@@ -43,6 +46,15 @@ pub enum Namespaces {
     /// They stay.
     Keep,
     /// They go, with everything in them.
+    Delete,
+}
+
+/// Whether the claims of StatefulSets are deleted too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Volumes {
+    /// They stay, with their data.
+    Keep,
+    /// They go.
     Delete,
 }
 

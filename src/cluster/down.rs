@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::connect::{ApiRequest, Cluster, Patience};
-use super::delete::{Deletion, KeepReason, Namespaces, delete_ours};
+use super::delete::{Deletion, KeepReason, Namespaces, Volumes, delete_ours};
 use super::discovery::{DiscoveryError, ServedKind};
 use super::failure::{Failure, Refusal};
 use super::inventory::Inventory;
@@ -55,8 +55,12 @@ const USUAL_KINDS: [(&str, &str); 18] = [
 pub struct DownOptions {
     /// Whether Namespaces go too.
     pub namespaces: Namespaces,
+    /// Whether the claims that StatefulSets had made from their templates go too.
+    pub volumes: Volumes,
     /// The objects of the evaluated configuration.
     pub declared: Vec<ObjectId>,
+    /// Its StatefulSets: an earlier teardown may have left claims of them.
+    pub stateful_sets: Vec<(ObjectId, Value)>,
     /// For everything to be gone.
     pub limit: Duration,
     /// Told what happens.
@@ -108,6 +112,9 @@ pub async fn down(cluster: &Cluster, project: &ProjectName, options: &DownOption
     let (custom, rest): (Vec<_>, Vec<_>) = candidates.into_iter().partition(|candidate| is_custom(&candidate.id));
     teardown.delete(custom, &mut report).await?;
     teardown.delete(rest, &mut report).await?;
+    if options.volumes == Volumes::Delete {
+        teardown.delete_claims_left_over(&mut report).await?;
+    }
     report.deleted.sort();
     report.kept.sort_by(|a, b| a.0.cmp(&b.0));
     if report.is_complete() {
@@ -164,51 +171,81 @@ impl Teardown<'_> {
                 }
             }
         }
-        let claims = self.claims_of_stateful_sets(&going).await?;
+        let mut claims = Vec::new();
+        for set in going.iter().filter(|going| is_stateful_set(&going.id)) {
+            claims.extend(self.claims_of(&set.id, &set.live.0).await?);
+        }
+        let namespaces: Vec<String> =
+            going.iter().filter(|going| going.id.kind == "Namespace").map(|going| going.id.name.clone()).collect();
         self.wait(going, report).await?;
+        if self.options.volumes == Volumes::Keep {
+            // A Namespace takes with it what is in it.
+            let in_place = |claim: &Going| !claim.id.namespace.as_ref().is_some_and(|name| namespaces.contains(name));
+            let kept = claims.into_iter().filter(in_place);
+            report.kept.extend(kept.map(|claim| (claim.id, KeepReason::Claim)));
+            return Ok(());
+        }
         // After the pods: a claim in use does not go.
         let claims = self.delete_claims(claims, report).await?;
         self.wait(claims, report).await
     }
 
-    /// The claims that StatefulSets of ours had made from their templates: nobody else would delete them.
-    async fn claims_of_stateful_sets(&self, going: &[Going]) -> Result<Vec<Going>, Failure> {
-        let mut claims = Vec::new();
-        for set in going.iter().filter(|going| going.id.kind == "StatefulSet" && going.id.group() == "apps") {
-            let templates = set.live.0["spec"]["volumeClaimTemplates"].as_array();
-            let prefixes: Vec<String> = templates
-                .into_iter()
-                .flatten()
-                .filter(|template| keep_annotation(template).is_none())
-                .filter_map(|template| template["metadata"]["name"].as_str())
-                .map(|template| format!("{template}-{}-", set.id.name))
-                .collect();
-            if prefixes.is_empty() {
-                continue;
-            }
-            let served = match self.cluster.served("v1", "PersistentVolumeClaim", self.patience).await {
+    /// Deletes the claims of declared StatefulSets that are gone already. One that is there and was not deleted belongs to
+    /// somebody else, and so do its claims.
+    async fn delete_claims_left_over(&self, report: &mut DownReport) -> Result<(), Failure> {
+        for (id, value) in &self.options.stateful_sets {
+            let served = match self.cluster.served(&id.api_version, &id.kind, self.patience).await {
                 Ok(served) => served,
                 Err(DiscoveryError::Unserved(_)) => continue,
                 Err(DiscoveryError::Failed(failure)) => return Err(failure),
             };
-            let path = served.path(set.id.namespace.as_deref());
-            let list = self.cluster.send(&ApiRequest::get(path), self.patience).await?;
-            let selector = &set.live.0["spec"]["selector"]["matchLabels"];
-            for claim in list["items"].as_array().into_iter().flatten() {
-                let name = claim["metadata"]["name"].as_str().unwrap_or_default();
-                let numbered = |prefix: &String| {
-                    let number = name.strip_prefix(prefix.as_str());
-                    number.is_some_and(|number| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()))
+            let id = served.resolve(id, self.cluster.namespace());
+            if self.cluster.live(&served, &id, self.patience).await?.is_some() {
+                continue;
+            }
+            let claims = self.claims_of(&id, value).await?;
+            let going = self.delete_claims(claims, report).await?;
+            self.wait(going, report).await?;
+        }
+        Ok(())
+    }
+
+    /// The claims that a StatefulSet had made from its templates: nobody else would delete them.
+    async fn claims_of(&self, id: &ObjectId, set: &Value) -> Result<Vec<Going>, Failure> {
+        let mut claims = Vec::new();
+        let templates = set["spec"]["volumeClaimTemplates"].as_array();
+        let prefixes: Vec<String> = templates
+            .into_iter()
+            .flatten()
+            .filter(|template| keep_annotation(template).is_none())
+            .filter_map(|template| template["metadata"]["name"].as_str())
+            .map(|template| format!("{template}-{}-", id.name))
+            .collect();
+        if prefixes.is_empty() {
+            return Ok(claims);
+        }
+        let served = match self.cluster.served("v1", "PersistentVolumeClaim", self.patience).await {
+            Ok(served) => served,
+            Err(DiscoveryError::Unserved(_)) => return Ok(claims),
+            Err(DiscoveryError::Failed(failure)) => return Err(failure),
+        };
+        let path = served.path(id.namespace.as_deref());
+        let list = self.cluster.send(&ApiRequest::get(path), self.patience).await?;
+        let selector = &set["spec"]["selector"]["matchLabels"];
+        for claim in list["items"].as_array().into_iter().flatten() {
+            let name = claim["metadata"]["name"].as_str().unwrap_or_default();
+            let numbered = |prefix: &String| {
+                let number = name.strip_prefix(prefix.as_str());
+                number.is_some_and(|number| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()))
+            };
+            if prefixes.iter().any(numbered) && has_labels(claim, selector) && keep_annotation(claim).is_none() {
+                let id = ObjectId {
+                    api_version: "v1".to_owned(),
+                    kind: "PersistentVolumeClaim".to_owned(),
+                    namespace: id.namespace.clone(),
+                    name: name.to_owned(),
                 };
-                if prefixes.iter().any(numbered) && has_labels(claim, selector) && keep_annotation(claim).is_none() {
-                    let id = ObjectId {
-                        api_version: "v1".to_owned(),
-                        kind: "PersistentVolumeClaim".to_owned(),
-                        namespace: set.id.namespace.clone(),
-                        name: name.to_owned(),
-                    };
-                    claims.push(Going { id, served: served.clone(), live: Live(claim.clone()) });
-                }
+                claims.push(Going { id, served: served.clone(), live: Live(claim.clone()) });
             }
         }
         Ok(claims)
@@ -388,6 +425,10 @@ fn id_of(item: &Value, kind: &ServedKind) -> Option<ObjectId> {
 fn is_custom(id: &ObjectId) -> bool {
     let group = id.group();
     group.contains('.') && !group.ends_with(".k8s.io")
+}
+
+fn is_stateful_set(id: &ObjectId) -> bool {
+    id.kind == "StatefulSet" && id.group() == "apps"
 }
 
 /// Deleted in the foreground: when they are gone, so are their pods.

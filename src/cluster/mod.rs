@@ -32,7 +32,7 @@ mod watch_pods;
 
 pub use apply::{Applied, ApplyError, ApplyMode, ApplyOptions, ObjectError, ObjectFailure, PreparedObject, apply};
 pub use connect::{Cluster, Patience};
-pub use delete::{DeleteOptions, KeepReason, Namespaces, delete_resource};
+pub use delete::{DeleteOptions, KeepReason, Namespaces, Volumes, delete_resource};
 pub use discovery::{Discovery, DiscoveryError, ServedKind, Unserved};
 pub use down::{DownOptions, DownReport, down};
 pub use events::{ClusterEvent, watch_events};
@@ -48,7 +48,7 @@ pub use port_forward::{ForwardStatus, ForwardTarget, forward};
 pub use product::{CredentialLocation, Product};
 pub use registry::{RegistryChoice, RegistrySource, discover_registry};
 pub use restart::restart;
-pub use sync::{Connect, Connection, Ending, SyncBatch, SyncError, SyncReport, SyncRun, WarmChannels};
+pub use sync::{Archive, Connect, Connection, Ending, SyncBatch, SyncError, SyncReport, SyncRun, WarmChannels};
 pub use watch_pods::{PodEvent, watch_namespace};
 
 #[cfg(test)]

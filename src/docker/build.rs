@@ -19,6 +19,7 @@ use super::engine::Engine;
 use super::engine_error::chain;
 use super::json_lines::JsonLines;
 use super::progress::Progress;
+use super::prune::BUILT_LABEL;
 use super::session::{AgentSource, ContextFiles, SecretSource, Services, Session, parse_secret, parse_ssh, random_id};
 use super::ssh_agent::KeyAgent;
 use super::wire;
@@ -178,6 +179,8 @@ fn query(request: &BuildRequest, session: &str, build_id: &str) -> String {
         .append_pair("remote", "client-session")
         .append_pair("dockerfile", "Dockerfile")
         .append_pair("rm", "1");
+    let (label, value) = BUILT_LABEL;
+    query.append_pair("labels", &serde_json::json!({ label: value }).to_string());
     let build_args: HashMap<&str, Option<String>> = request
         .build_args
         .iter()

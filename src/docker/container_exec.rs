@@ -70,7 +70,7 @@ impl Engine {
     }
 }
 
-fn failure(error: bollard::errors::Error) -> AttachError {
+pub(super) fn failure(error: bollard::errors::Error) -> AttachError {
     match error {
         // 404: no such container; 409: it does not run.
         bollard::errors::Error::DockerResponseServerError { status_code: 404 | 409, message } => {

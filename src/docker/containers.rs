@@ -16,7 +16,7 @@ use super::engine::Engine;
 use super::engine_error::EngineError;
 
 /// Compose marks what it creates.
-const PROJECT: &str = "com.docker.compose.project";
+pub(super) const PROJECT: &str = "com.docker.compose.project";
 const SERVICE: &str = "com.docker.compose.service";
 const ONE_OFF: &str = "com.docker.compose.oneoff";
 
@@ -226,7 +226,7 @@ fn convert(container: ContainerInspectResponse) -> Option<ServiceContainer> {
 }
 
 /// What has not happened is in the year 1.
-fn moment(text: Option<&str>) -> Option<DateTime<Utc>> {
+pub(super) fn moment(text: Option<&str>) -> Option<DateTime<Utc>> {
     let moment = DateTime::parse_from_rfc3339(text?).ok()?.with_timezone(&Utc);
     (moment.timestamp() > 0).then_some(moment)
 }

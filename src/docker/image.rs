@@ -1,8 +1,7 @@
 //! Images that are in the engine: named, looked up, removed.
 
-use bollard::query_parameters::{ListImagesOptionsBuilder, RemoveImageOptionsBuilder, TagImageOptionsBuilder};
+use bollard::query_parameters::{RemoveImageOptionsBuilder, TagImageOptionsBuilder};
 
-use super::CONTENT_TAG_PREFIX;
 use super::build_request::BuiltImage;
 use super::engine::Engine;
 use super::engine_error::EngineError;
@@ -60,29 +59,5 @@ impl Engine {
             Ok(_) | Err(EngineError::NoSuchImage(_)) => Ok(()),
             Err(error) => Err(error),
         }
-    }
-
-    /// The names that devloop gave to builds of `repository`, except of the newest `keep` images and of those in use
-    /// by any container: what may be removed.
-    pub async fn outdated(&self, repository: &ImageReference, keep: usize) -> Result<Vec<ImageReference>, EngineError> {
-        let name = repository.familiar_name();
-        let filters = std::collections::HashMap::from([("reference", vec![name])]);
-        let mut images =
-            self.bollard().list_images(Some(ListImagesOptionsBuilder::default().filters(&filters).build())).await?;
-        let all = bollard::query_parameters::ListContainersOptionsBuilder::default().all(true).build();
-        let used: Vec<String> =
-            self.bollard().list_containers(Some(all)).await?.into_iter().filter_map(|found| found.image_id).collect();
-        images.sort_by_key(|image| std::cmp::Reverse(image.created));
-        let ours = images.into_iter().filter_map(|image| {
-            let tags: Vec<ImageReference> = image
-                .repo_tags
-                .iter()
-                .filter_map(|tag| ImageReference::parse(tag).ok())
-                .filter(|tag| tag.same_repository(repository))
-                .filter(|tag| tag.tag.as_ref().is_some_and(|tag| tag.starts_with(CONTENT_TAG_PREFIX)))
-                .collect();
-            (!tags.is_empty()).then_some((image.id, tags))
-        });
-        Ok(ours.skip(keep).filter(|(id, _)| !used.contains(id)).flat_map(|(_, tags)| tags).collect())
     }
 }

@@ -39,18 +39,17 @@ impl Engine {
         if self.state.config.running.is_some() || self.state.config.pending {
             return self.over_time(flag, None);
         }
+        if self.state.config.needs_engine {
+            return self.too_long_away().or_else(|| self.over_time(flag, None));
+        }
         if self.state.config.failed {
             let errors = self.state.config.diagnostics.iter().filter(|diagnostic| diagnostic.is_error()).count();
             let reason = format!("the configuration has {}", count(errors, "error"));
             return Some(Verdict::Failure { resource: None, reason });
         }
         let project = self.state.project.clone()?;
-        for (lost, since, seen) in self.outages() {
-            if let (Some(Connection::Lost(message)), Some(since)) = (lost, since)
-                && self.now.since(since) >= outage_limit(seen)
-            {
-                return Some(Verdict::Failure { resource: None, reason: message.clone() });
-            }
+        if let Some(verdict) = self.too_long_away() {
+            return Some(verdict);
         }
         let mut waiting = Vec::new();
         let mut targets = 0;
@@ -186,6 +185,16 @@ impl Engine {
         }
     }
 
+    /// An outside system that has not answered for too long.
+    fn too_long_away(&self) -> Option<Verdict> {
+        self.outages().into_iter().find_map(|(state, since, seen)| match (state, since) {
+            (Some(Connection::Lost(message)), Some(since)) if self.now.since(since) >= outage_limit(seen) => {
+                Some(Verdict::Failure { resource: None, reason: message.clone() })
+            }
+            _ => None,
+        })
+    }
+
     /// State, start of the outage and whether it ever answered, of each outside system.
     fn outages(&self) -> [(&Option<Connection>, Option<SessionTime>, bool); 2] {
         [
@@ -194,9 +203,9 @@ impl Engine {
         ]
     }
 
-    /// The next moment at which time alone can change the verdict.
+    /// The next moment at which time alone can change something: the verdict of a CI run, else when to clean up.
     pub fn wake_at(&self) -> Option<SessionTime> {
-        let Mode::Ci { timeout } = self.options.mode else { return None };
+        let Mode::Ci { timeout } = self.options.mode else { return self.next_image_prune() };
         if self.state.verdict.is_some() {
             return None;
         }

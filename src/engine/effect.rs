@@ -1,6 +1,6 @@
 //! What is to be done: everything that the engine ever asks for.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -136,6 +136,15 @@ pub enum Effect {
         work: WorkId,
         /// The project.
         project: Arc<Project>,
+    },
+    /// Remove from the Docker engine what is left of earlier builds of the project's images.
+    PruneImages {
+        /// The work.
+        work: WorkId,
+        /// The project.
+        project: Arc<Project>,
+        /// Names of images that the session still needs.
+        needed: HashSet<String>,
     },
     /// Make the workloads of a resource start new pods.
     RestartRollout {

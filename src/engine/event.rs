@@ -198,6 +198,8 @@ pub struct ConfigOutcome {
     pub config_files: Vec<WatchedTree>,
     /// How long it took.
     pub duration: Duration,
+    /// It failed for want of a container engine alone: it is evaluated again as soon as one answers.
+    pub needs_engine: bool,
 }
 
 /// An image that was built, pushed and loaded as needed.

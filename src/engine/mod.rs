@@ -12,6 +12,7 @@ mod record;
 mod results;
 mod reload;
 mod plan;
+mod prune;
 mod updates;
 mod serve;
 mod live;

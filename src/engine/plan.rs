@@ -28,6 +28,7 @@ impl Engine {
         self.advance_updates();
         self.plan_updates();
         self.plan_stale_prune();
+        self.plan_image_prune();
         self.judge();
     }
 

@@ -65,6 +65,9 @@ impl Engine {
                 self.log_connection("the Docker engine", self.state.docker.clone(), &connection);
                 self.state.docker_lost_since = lost_since(&connection, self.state.docker_lost_since, self.now);
                 self.state.docker_seen |= connection == Connection::Ok;
+                if connection == Connection::Ok && std::mem::take(&mut self.state.config.needs_engine) {
+                    self.state.config.pending = true;
+                }
                 self.state.docker = Some(connection);
             }
             Event::ClusterChanged(connection) => {

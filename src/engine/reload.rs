@@ -24,6 +24,7 @@ impl Engine {
         self.state.config.files = outcome.config_files;
         self.state.config.diagnostics = Arc::new(outcome.diagnostics);
         self.state.config.failed = outcome.project.is_none();
+        self.state.config.needs_engine = outcome.needs_engine;
         // A failed load keeps the last good project running; what is wrong is shown until it is mended.
         if let Some(project) = outcome.project {
             self.adopt(&project);

@@ -63,6 +63,7 @@ impl Engine {
             Ok(image) => {
                 state.cancelled = 0;
                 state.failed = None;
+                self.state.builds += usize::from(image.inject);
                 state.built = Some(Built { image, contains: building.contains, bases: building.bases });
                 if let Some(update) = self.state.resources.get_mut(&resource).and_then(|state| state.update.as_mut()) {
                     update.built.insert(name.clone());

@@ -10,6 +10,7 @@ use indexmap::IndexMap;
 use super::change_log::{ChangeLog, Sequence};
 use super::effect::{ContainerKey, Step};
 use super::event::{BuiltImage, DeployedObject, WorkId};
+use super::prune::Pruned;
 use super::snapshot::{Connection, ForwardSnapshot, UpdateOutcome, UpdateRecord};
 use super::status::{RuntimeStatus, SessionTime, UpdateKind, UpdateReason};
 use super::verdict::Verdict;
@@ -45,6 +46,10 @@ pub(super) struct State {
     pub next_work: u64,
     pub quitting: bool,
     pub pruned_stale: bool,
+    /// When what is left of earlier builds was removed last.
+    pub pruned_images: Option<Pruned>,
+    /// Images that the session has built.
+    pub builds: usize,
     pub verdict: Option<Verdict>,
     pub cluster_lost_since: Option<SessionTime>,
     pub docker_lost_since: Option<SessionTime>,
@@ -86,6 +91,8 @@ pub(super) struct ConfigState {
     pub reselect: bool,
     pub loads: u64,
     pub failed: bool,
+    /// It failed for want of a container engine.
+    pub needs_engine: bool,
     pub diagnostics: Arc<Vec<Diagnostic>>,
     pub duration: Option<Duration>,
     pub files: Vec<WatchedTree>,

@@ -6,6 +6,7 @@ mod configuration;
 mod custom_deploy;
 mod live;
 mod local;
+mod prune;
 mod random;
 mod updates;
 
@@ -24,7 +25,7 @@ use crate::project::{
     ApiCommand, ApiKind, ApiRuntime, ApiTarget, Button, ButtonInput, ButtonInputKind, CommandLine, ComposeProject,
     ComposeTarget, DiscoveryStrategy, DockerBuild, Dockerfile, Image, ImageBuild, ImageName, ImageReference,
     KubernetesTarget, LiveUpdate, LocalTarget, PathFilter, PodLogSelection, PodReadiness, Project, ProjectName,
-    Resource, ResourceName, Settings, StartOn, Sync, Target, TriggerMode, WatchedTree,
+    PruneSettings, Resource, ResourceName, Settings, StartOn, Sync, Target, TriggerMode, WatchedTree,
 };
 
 fn span() -> Span {
@@ -184,7 +185,11 @@ fn project(images: &[Arc<Image>], resources: Vec<Resource>) -> Arc<Project> {
         resources: resources.into_iter().map(|it| (it.name.clone(), Arc::new(it))).collect::<IndexMap<_, _>>(),
         api_objects: vec![],
         api: ApiRuntime::default(),
-        settings: Settings::default(),
+        // Its own scripts ask for it; in all others it would only be in the way.
+        settings: Settings {
+            prune: PruneSettings { disabled: true, ..PruneSettings::default() },
+            ..Settings::default()
+        },
         config_files: vec![tree("/p/Devfile")],
         global_filter: Arc::default(),
         warnings: vec![],
@@ -258,6 +263,7 @@ impl Script {
             diagnostics: vec![],
             config_files: project.config_files.clone(),
             duration: Duration::ZERO,
+            needs_engine: false,
         };
         self.finish("load", WorkResult::Config(Box::new(outcome)));
     }
@@ -375,6 +381,7 @@ fn short(effect: &Effect) -> Option<String> {
         Effect::DeleteCustom { resource, .. } => format!("run delete command of {}", resource.name),
         Effect::RemoveService { resource, .. } => format!("remove {}", resource.name),
         Effect::PruneStale { .. } => "prune".into(),
+        Effect::PruneImages { .. } => "prune images".into(),
         Effect::RestartRollout { resource, .. } => format!("restart {}", resource.name),
         Effect::Cancel { .. } => "cancel".into(),
         Effect::Adopt { .. } | Effect::Log { .. } => return None,
@@ -394,6 +401,7 @@ fn work_of(effect: &Effect) -> Option<WorkId> {
         | Effect::DeleteCustom { work, .. }
         | Effect::RemoveService { work, .. }
         | Effect::PruneStale { work, .. }
+        | Effect::PruneImages { work, .. }
         | Effect::RestartRollout { work, .. }
         | Effect::Cancel { work } => Some(*work),
         Effect::Adopt { .. } | Effect::Log { .. } => None,
@@ -576,6 +584,7 @@ fn objects_that_were_registered_before_an_error_count_and_none_is_taken_away_by_
             diagnostics: vec![crate::diagnostic::Diagnostic::error("a slip")],
             config_files: vec![tree("/p/Devfile")],
             duration: Duration::ZERO,
+            needs_engine: false,
         }))
     };
     let mut script = Script::new(Mode::Up, &before);

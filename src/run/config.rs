@@ -7,12 +7,13 @@ use tokio::task::AbortHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::config_commands::ConfigCommands;
-use super::edges::SharedEdges;
+use super::edges::{Edges, SharedEdges, engine_failure};
 use super::event_loop::EventSender;
 use crate::devfile::{LoadOptions, load};
-use crate::diagnostic::{RenderStyle, render};
-use crate::engine::{Command, ConfigOutcome, Event, Mode, WorkResult};
+use crate::diagnostic::{Diagnostic, RenderStyle, render};
+use crate::engine::{Command, ConfigOutcome, Event, Mode, WorkError, WorkResult};
 use crate::logs::{Level, LogSource};
+use crate::project::{ImageBuild, Project, Target};
 
 /// After how long a configuration is run again that could not reach a repository of extensions (reference §2.14); each
 /// further time takes twice as long, until the longest.
@@ -73,7 +74,7 @@ pub(super) async fn load_config(
         log: log.clone(),
         cancel,
     };
-    let outcome = match tokio::task::spawn_blocking(move || load(options)).await {
+    let mut outcome = match tokio::task::spawn_blocking(move || load(options)).await {
         Ok(outcome) => outcome,
         Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
         Err(error) => return WorkResult::Crashed(error.to_string()),
@@ -81,6 +82,15 @@ pub(super) async fn load_config(
     retry(&edges, outcome.awaits_repository, events);
     edges.set_overlay(outcome.environment);
     edges.set_seen_files(outcome.seen_files);
+    let missing = match &outcome.project {
+        Some(project) => missing_engine(&edges, project).await,
+        None => None,
+    };
+    let needs_engine = missing.is_some();
+    if let Some(diagnostic) = missing {
+        outcome.project = None;
+        outcome.diagnostics.push(diagnostic);
+    }
     let style = RenderStyle { color: false, base: Some(edges.options.dir.clone()) };
     for diagnostic in &outcome.diagnostics {
         let level = if diagnostic.is_error() { Level::Error } else { Level::Warn };
@@ -92,7 +102,31 @@ pub(super) async fn load_config(
         diagnostics: outcome.diagnostics,
         config_files: outcome.config_files,
         duration: outcome.duration,
+        needs_engine,
     };
     edges.set_evaluated(&outcome);
     WorkResult::Config(Box::new(outcome))
+}
+
+/// A run whose result needs a container engine fails when there is none (reference §1.8).
+async fn missing_engine(edges: &Edges, project: &Project) -> Option<Diagnostic> {
+    let image = project.images.values().find(|image| matches!(image.build, ImageBuild::Docker(_)));
+    let service = || project.resources.values().find(|resource| matches!(resource.target, Target::Compose(_)));
+    let (what, origin) = match (image, service()) {
+        (Some(image), _) => (format!("image `{}` is built", image.name), &image.origin),
+        (None, Some(service)) => (format!("Compose service `{}` runs", service.name), &service.origin),
+        (None, None) => return None,
+    };
+    let answer = match edges.docker().await {
+        Ok(engine) => engine.health().await.map_err(engine_failure),
+        Err(error) => Err(error),
+    };
+    match answer {
+        Ok(()) | Err(WorkError::Cancelled) => None,
+        Err(WorkError::Failed(message) | WorkError::Lost(message)) => Some(
+            Diagnostic::error(format!("{what} by a container engine, and there is none: {message}"))
+                .at(origin.clone())
+                .help("the configuration is evaluated again as soon as an engine answers; what runs already goes on"),
+        ),
+    }
 }

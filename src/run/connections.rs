@@ -84,6 +84,10 @@ impl Connections {
                 self.wait_for(System::Cluster);
                 Some(Event::ClusterChanged(Connection::Lost(message.clone())))
             }
+            WorkResult::Config(outcome) if outcome.needs_engine => {
+                self.wait_for(System::Docker);
+                None
+            }
             WorkResult::Image(_)
             | WorkResult::Deploy(_)
             | WorkResult::Compose(_)

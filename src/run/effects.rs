@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::event_loop::EventLoop;
-use super::{build, compose, config, custom_deploy, deploy, live, local};
+use super::{build, compose, config, custom_deploy, deploy, live, local, prune};
 use crate::engine::{ContainerPlace, Effect, WorkError, WorkResult};
 use crate::project::Target;
 
@@ -60,6 +60,9 @@ impl EventLoop {
             }
             Effect::PruneStale { work, project } => {
                 self.spawn(work, |cancel| deploy::prune_stale(edges, project, cancel));
+            }
+            Effect::PruneImages { work, project, needed } => {
+                self.spawn(work, |cancel| prune::prune(edges, project, needed, cancel));
             }
             Effect::RemoveService { work, resource } => {
                 self.spawn(work, |cancel| compose::remove(edges, resource, cancel));

@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
-use super::compose;
 use super::edges::SharedEdges;
 use super::event_loop::EventSender;
+use super::{compose, upload};
 use crate::cluster::{ContainerRef, SyncBatch, SyncError, SyncRun, WarmChannels};
 use crate::engine::{ContainerKey, ContainerPlace, LiveError, WorkResult};
 use crate::logs::LogSink;
@@ -70,7 +70,16 @@ async fn update_container(
     };
     let id = request.container.instance().to_owned();
     let states = note_sending(edges, &id, &batch.files).await;
-    let result = channels.update(&target, batch, &log, cancel).await;
+    let mut result = channels.update(&target, batch.clone(), &log, cancel).await;
+    let mut engine_helped = false;
+    if let Err(error) = &result
+        && request.place == ContainerPlace::Engine
+        && upload::helps(error)
+    {
+        engine_helped = true;
+        let uploading = upload::upload(edges, &target, &batch, &log);
+        result = cancel.run_until_cancelled(uploading).await.unwrap_or(Err(SyncError::Cancelled));
+    }
     if matches!(result, Ok(_) | Err(SyncError::RunFailed { .. })) {
         let synced_files = edges.synced_files.clone();
         // A session that ends before sends them again in the next one.
@@ -81,7 +90,11 @@ async fn update_container(
             if request.restart && request.place == ContainerPlace::Engine {
                 compose::restart_container(edges, &target, &log, events).await?;
             }
-            let how = if report.warm { "" } else { ", over a new connection" };
+            let how = match (engine_helped, report.warm) {
+                (true, _) => ", by the engine",
+                (false, true) => "",
+                (false, false) => ", over a new connection",
+            };
             log.info(format!(
                 "  → Container {} updated! ({} copied, {} deleted, {:.0} ms{how})",
                 target.container,

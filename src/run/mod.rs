@@ -18,14 +18,18 @@ mod custom_deploy;
 mod live;
 mod local;
 mod pods;
+mod prune;
 mod forwards;
+mod upload;
 mod watching;
 mod shutdown;
 mod synced_files;
 
+pub use crate::docker::PruneReport;
 pub use compose::compose_down;
 pub use config_commands::ConfigCommands;
 pub use custom_deploy::delete_custom;
+pub use prune::{prune_now, summary as prune_summary};
 pub use session::{Session, SessionOptions, kube_info, start};
 pub use shutdown::{Interrupts, Signal};
 pub use watching::Look;

@@ -23,7 +23,7 @@ const BLOCK: u64 = 512;
 
 /// What has to happen in the container so that it has these files.
 #[derive(Debug, Default)]
-pub(super) struct Archive {
+pub struct Archive {
     /// Paths that are not there any more on this machine.
     pub deletes: Vec<PathBuf>,
     /// Folders that must exist.
@@ -58,6 +58,10 @@ impl Stamp {
 
 impl Archive {
     /// Looks at the files. Blocks: not for the async runtime's threads.
+    ///
+    /// # Errors
+    ///
+    /// [`SyncError::Local`] when a file is there and cannot be read.
     pub fn read(files: &[MappedPath]) -> Result<Self, SyncError> {
         let mut archive = Self::default();
         let mut builder = tar::Builder::new(Vec::new());
@@ -125,6 +129,10 @@ impl Archive {
     }
 
     /// Writes exactly [`Self::length`] bytes, and returns the files that changed meanwhile and must be sent again.
+    ///
+    /// # Errors
+    ///
+    /// When the writer refuses.
     pub async fn write_to(&self, writer: &mut (impl AsyncWrite + Unpin)) -> io::Result<Vec<MappedPath>> {
         let mut changed = Vec::new();
         for part in &self.parts {

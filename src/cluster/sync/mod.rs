@@ -11,6 +11,7 @@ mod script;
 mod update;
 mod warm_channels;
 
+pub use archive::Archive;
 pub use batch::{SyncBatch, SyncError, SyncReport, SyncRun};
 pub use connect::{Connect, Connection, Ending};
 pub use warm_channels::WarmChannels;

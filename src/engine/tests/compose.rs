@@ -119,3 +119,41 @@ fn ci_judges_services_by_their_containers() {
     assert_eq!(verdict(PodPhase::Succeeded), Some(Verdict::Success));
     assert!(matches!(verdict(PodPhase::Failed), Some(Verdict::Failure { .. })));
 }
+
+#[test]
+fn a_configuration_that_needs_an_engine_is_evaluated_again_when_one_answers() {
+    let wanted = project(&[], vec![service("db", "a", &[])]);
+    let failed = |script: &mut Script| {
+        let outcome = ConfigOutcome {
+            project: None,
+            reached: None,
+            diagnostics: vec![],
+            config_files: wanted.config_files.clone(),
+            duration: Duration::ZERO,
+            needs_engine: true,
+        };
+        script.finish("load", WorkResult::Config(Box::new(outcome)));
+        script.send(Event::DockerChanged(Connection::Lost("gone".into())));
+    };
+    let mut script = Script::new(Mode::Up, &wanted);
+    script.started("db", &["c1"]);
+    script.pod(container("db", "c1", PodPhase::Running));
+    script.changed(&["/p/Devfile"]);
+    script.asked();
+    failed(&mut script);
+    assert_eq!(script.row("db").runtime, RuntimeStatus::Ok, "what runs goes on");
+    script.send(Event::DockerChanged(Connection::Ok));
+    assert_eq!(script.asked(), ["load"]);
+    script.load(&wanted);
+    assert_eq!(script.asked(), [""; 0]);
+
+    // In `ci` the engine may still be starting; what is missing at last is the engine, not the configuration.
+    let mut script = Script::new(Mode::Ci { timeout: None }, &wanted);
+    script.send(Event::FilesChanged(vec!["/p/Devfile".into()]));
+    failed(&mut script);
+    assert_eq!(script.engine.snapshot().verdict, None);
+    script.now = script.engine.wake_at().expect("the end of its patience");
+    script.send(Event::Woken);
+    let gone = Verdict::Failure { resource: None, reason: "gone".into() };
+    assert_eq!(script.engine.snapshot().verdict, Some(gone));
+}

@@ -18,6 +18,7 @@ fn a_failed_reload_keeps_what_runs_and_a_good_one_touches_only_what_changed() {
         diagnostics: vec![crate::diagnostic::Diagnostic::error("broken")],
         config_files: vec![tree("/p/Devfile")],
         duration: Duration::ZERO,
+        needs_engine: false,
     };
     script.finish("load", WorkResult::Config(Box::new(broken)));
     assert_eq!(script.asked(), [""; 0]);

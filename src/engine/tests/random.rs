@@ -70,6 +70,7 @@ impl Script {
                 diagnostics: vec![],
                 config_files: project.config_files.clone(),
                 duration: Duration::ZERO,
+                needs_engine: false,
             })),
             Effect::BuildImage { image, .. } => {
                 let reference = format!("{}:{}", image.name, work.0);

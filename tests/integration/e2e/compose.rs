@@ -24,6 +24,8 @@ with_both_series! {
     "needs cluster (a namespace, the engine's containers)" two_built_and_two_stock_services_live_beside_kubernetes_objects;
     "needs cluster (the engine's containers)" a_restarted_container_runs_what_was_copied_into_it;
     "needs cluster (the engine's containers)" failures_are_told_in_words_that_help;
+    "needs cluster (the engine's containers)" an_image_without_a_shell_is_live_updated;
+    "needs cluster (the engine's containers)" a_configuration_waits_for_an_engine;
     "needs cluster (the compose command)" projects_are_understood_from_files_blobs_profiles_and_environment_files;
 }
 
@@ -68,7 +70,6 @@ impl Series {
         let version = output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default();
         if !version.trim_start_matches('v').starts_with(begin) {
             assert!(std::env::var("CI").is_err(), "{question:?} is not of series {begin}x: it says {version:?}");
-            eprintln!("left out: this machine has no Compose {begin}x");
             return None;
         }
         if !cluster {
@@ -334,4 +335,92 @@ fn projects_are_understood_from_files_blobs_profiles_and_environment_files(serie
     for name in ["docker-compose.yml", "vars.env", "web.env"] {
         assert!(files.iter().any(|file| file.ends_with(&format!("/{name}"))), "{name} is not in {files:?}");
     }
+}
+
+fn an_image_without_a_shell_is_live_updated(series: Series) {
+    let Some(variables) = series.variables(false) else { return };
+    let variables = borrowed(&variables);
+    let folder = tempfile::tempdir().expect("a folder");
+    let compose = ComposeGround::new(folder.path(), "bare");
+    let port = free_port();
+    compose.api();
+    let dockerfile = fs::read_to_string(folder.path().join("api/Dockerfile")).expect("it is there");
+    compose.write("api/Dockerfile", &format!("{dockerfile}RUN rm -f /bin/sh /bin/tar /bin/rm\n"));
+    compose.write(
+        "docker-compose.yml",
+        &format!("services:\n  web:\n    image: {}-web\n    ports: ['{port}:8000']\n", compose.name),
+    );
+    compose.write(
+        "Devfile",
+        &format!(
+            "docker_compose('docker-compose.yml', project_name='{name}')\n\
+             docker_build('{name}-web', 'api', live_update=[sync('api', '/app'), run(['python', '-c', 'print(6 * 7)'])])\n",
+            name = compose.name
+        ),
+    );
+    let mut up = Running::up_with(folder.path(), &[], &variables);
+    up.wait_until("the service", || body(port, "/"), |it| it == "one");
+    let id = compose.id("web");
+    let container = id.split(' ').nth(1).unwrap_or_default().to_owned();
+    let mark = up.mark();
+    compose.write("api/new/folder/x.txt", "new");
+    up.wait_for_after(mark, ", by the engine)");
+    up.wait_for_after(mark, "42");
+    let script = "print(open('/app/new/folder/x.txt').read())";
+    assert_eq!(docker(&["exec", &container, "python", "-c", script]), ["new"]);
+    compose.write("api/text.txt", "two");
+    up.wait_until("the edit", || body(port, "/"), |it| it == "two");
+    assert_eq!(compose.id("web"), id, "live update must not replace the container");
+
+    // Nothing there could delete a file.
+    fs::remove_file(folder.path().join("api/new/folder/x.txt")).expect("it is there");
+    up.wait_until("the rebuilt service", || compose.id("web"), |it| !it.is_empty() && *it != id);
+    up.wait_until("its answer", || body(port, "/"), |it| it == "two");
+    assert!(up.quit().success());
+
+    let pruned = devloop_with(folder.path(), &["prune", "--dry-run", "--json"], &variables);
+    pruned.code(0);
+    let json: serde_json::Value = serde_json::from_str(&pruned.stdout).expect("JSON");
+    let nothing = serde_json::json!([]);
+    assert_eq!(
+        (&json["schema"], &json["images"], &json["containers"]),
+        (&1.into(), &nothing, &nothing),
+        "all is young"
+    );
+    assert_eq!(json["dry_run"], true);
+    devloop_with(folder.path(), &["down"], &variables).code(0);
+}
+
+fn a_configuration_waits_for_an_engine(series: Series) {
+    let Some(variables) = series.variables(false) else { return };
+    let folder = tempfile::tempdir().expect("a folder");
+    let compose = ComposeGround::new(folder.path(), "waits");
+    let socket = folder.path().join("docker.sock");
+    let mut variables = borrowed(&variables);
+    let address = format!("unix://{}", socket.display());
+    variables.push(("DOCKER_HOST", &address));
+    compose.write("docker-compose.yml", "services:\n  db:\n    image: redis:7\n    stop_signal: SIGKILL\n");
+    compose.write("Devfile", &format!("docker_compose('docker-compose.yml', project_name='{}')\n", compose.name));
+
+    let mut up = Running::up_with(folder.path(), &[], &variables);
+    up.wait_for("Compose service `db` runs by a container engine, and there is none");
+    up.wait_for("Devfile:1");
+    let real = std::env::var("DOCKER_HOST").unwrap_or_else(|_| "unix:///var/run/docker.sock".to_owned());
+    let real = real.strip_prefix("unix://").expect("a socket");
+    std::os::unix::fs::symlink(real, &socket).expect("a link");
+    up.wait_until("the service", || compose.id("db"), |it| !it.is_empty());
+
+    // A change that cannot be taken in keeps what runs.
+    let id = compose.id("db");
+    fs::remove_file(&socket).expect("it is there");
+    let mark = up.mark();
+    compose.write(
+        "Devfile",
+        &format!("print('again')\ndocker_compose('docker-compose.yml', project_name='{}')\n", compose.name),
+    );
+    up.wait_for_after(mark, "and there is none");
+    std::os::unix::fs::symlink(real, &socket).expect("a link");
+    up.wait_for_after(mark, "the Docker engine answers again");
+    assert_eq!(compose.id("db"), id);
+    assert!(up.quit().success());
 }

@@ -5,7 +5,7 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use devloop::docker::{BuildError, BuildRequest, BuiltImage, Engine};
+use devloop::docker::{BuildError, BuildRequest, BuiltImage, Engine, PruneRequest};
 use devloop::logs::{LogSource, LogStore};
 use devloop::project::{ImageReference, PathFilter, PatternSet};
 use tokio_util::sync::CancellationToken;
@@ -377,24 +377,60 @@ async fn a_build_is_cancelled_while_the_context_is_sent() {
 
 #[tokio::test]
 #[ignore = "needs docker (builds and removes images)"]
-async fn outdated_images_are_those_beyond_the_newest_and_out_of_use() {
+async fn old_builds_and_stopped_containers_are_removed_and_nothing_else() {
     let ground = Ground::new().await;
     let unique = unique().to_lowercase();
-    let repository = parse(&format!("devloop-test/outdated-{unique}"));
+    let image = parse(&format!("devloop-test/old-{unique}"));
+    let second = format!("{unique}:mine");
     let mut tags = Vec::new();
-    for number in 0..4 {
+    for number in 0..5 {
         let request = ground.request(&format!("FROM busybox\nRUN echo {unique}{number} > /a; sleep 1\n"));
-        let image = ground.build(&request).await.expect("image");
-        let tag = repository.with_tag(image.content_tag());
-        ground.engine.tag(&image, &tag).await.expect("tag");
-        tags.push(tag);
+        let built = ground.build(&request).await.expect("image");
+        let tag = image.with_tag(built.content_tag());
+        ground.engine.tag(&built, &tag).await.expect("tag");
+        if number == 2 {
+            docker(&["tag", &tag.to_string(), &second]);
+        }
+        tags.push(tag.to_string());
     }
-    let container = docker(&["create", &tags[1].to_string(), "true"]);
-    let outdated = ground.engine.outdated(&repository, 2).await.expect("outdated");
-    docker(&["rm", &container]);
-    assert_eq!(outdated, [tags[0].clone()], "two are new, one is in use");
+    // One is used by a container, one has a name of the user's, and one was run by a container that has ended.
+    let image_label =
+        docker(&["image", "inspect", "--format", "{{index .Config.Labels \"devloop.dev/built\"}}", &tags[3]]);
+    assert_eq!(image_label.trim(), "true");
+    let running = docker(&["run", "-d", &tags[1], "sleep", "1000"]);
+    let ended = format!("ended-{unique}");
+    docker(&["run", "--name", &ended, &tags[0], "true"]);
+    let request = PruneRequest {
+        images: vec![image.clone()],
+        registry: None,
+        max_age: Duration::from_hours(1),
+        keep_recent: 1,
+        needed: std::collections::HashSet::new(),
+        compose_projects: std::collections::HashSet::new(),
+    };
+    let now = chrono::Utc::now();
+    let nothing = ground.engine.prune(&request, now, false).await.expect("it works");
+    assert!(nothing.is_empty(), "all are young: {nothing:?}");
+
+    let later = now + chrono::Duration::hours(2);
+    let rehearsed = ground.engine.prune(&request, later, true).await.expect("it works");
+    assert_eq!(rehearsed.images, [tags[3].clone(), tags[0].clone()]);
+    assert_eq!((&rehearsed.containers, rehearsed.freed), (&vec![ended.clone()], None));
     for tag in &tags {
-        ground.engine.remove(tag).await.expect("remove");
+        assert!(ground.engine.exists(&parse(tag)).await.expect("an answer"), "a rehearsal removes nothing");
+    }
+    let report = ground.engine.prune(&request, later, false).await.expect("it works");
+    assert_eq!((&report.images, &report.containers), (&rehearsed.images, &rehearsed.containers));
+    assert!(report.freed.is_some() && report.failures.is_empty(), "{report:?}");
+    let left: Vec<&String> = tags.iter().filter(|tag| !report.images.contains(tag)).collect();
+    for tag in &left {
+        assert!(ground.engine.exists(&parse(tag)).await.expect("an answer"), "{tag} stays");
+    }
+
+    docker(&["rm", "-f", running.trim()]);
+    docker(&["rmi", &second]);
+    for tag in left {
+        ground.engine.remove(&parse(tag)).await.expect("remove");
     }
 }
 

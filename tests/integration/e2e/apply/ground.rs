@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use devloop::cluster::{
     Applied, ApplyError, ApplyMode, ApplyOptions, Cluster, ContextInfo, ContextOverrides, DownOptions, DownReport,
-    Inventory, Namespaces, Patience, PreparedObject, apply, down,
+    Inventory, Namespaces, Patience, PreparedObject, Volumes, apply, down,
 };
 use devloop::diagnostic::Span;
 use devloop::k8s::{MANAGED_BY, MANAGED_BY_LABEL, ObjectId, PROJECT_LABEL, RESOURCE_LABEL};
@@ -69,9 +69,17 @@ impl Ground {
     }
 
     pub async fn down(&self, namespaces: Namespaces, declared: &str) -> DownReport {
+        self.down_with(namespaces, Volumes::Keep, declared).await
+    }
+
+    pub async fn down_with(&self, namespaces: Namespaces, volumes: Volumes, declared: &str) -> DownReport {
+        let declared = self.objects(declared, &ResourceName::new("web"));
+        let sets = declared.iter().filter(|object| object.id.kind == "StatefulSet");
         let options = DownOptions {
             namespaces,
-            declared: self.objects(declared, &ResourceName::new("web")).into_iter().map(|object| object.id).collect(),
+            volumes,
+            stateful_sets: sets.map(|object| (object.id.clone(), object.value.clone())).collect(),
+            declared: declared.into_iter().map(|object| object.id).collect(),
             limit: Duration::from_mins(2),
             log: self.logs.sink(None, LogSource::Build),
             cancel: self.cancel.clone(),

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use devloop::cluster::{ApplyMode, KeepReason, Namespaces, ObjectFailure, delete_resource, restart};
+use devloop::cluster::{ApplyMode, KeepReason, Namespaces, ObjectFailure, Volumes, delete_resource, restart};
 use devloop::project::ResourceName;
 
 use super::ground::{Ground, kubectl, until};
@@ -168,7 +168,12 @@ spec:
 
     let report = ground.down(Namespaces::Keep, "").await;
     assert!(report.is_complete(), "{report:?}");
-    assert!(matches!(report.kept.as_slice(), [(id, KeepReason::Namespace)] if id.name == inner), "{report:?}");
+    let kept: Vec<(&str, &KeepReason)> = report.kept.iter().map(|(id, why)| (id.name.as_str(), why)).collect();
+    assert_eq!(kept, [(inner.as_str(), &KeepReason::Namespace), ("data-db-0", &KeepReason::Claim)]);
+    assert!(ground.exists("pvc/data-db-0"), "its data stay");
+    // The StatefulSet is known from the configuration alone now.
+    let report = ground.down_with(Namespaces::Keep, Volumes::Delete, &yaml).await;
+    assert!(report.is_complete() && report.deleted.len() == 1, "{report:?}");
     let left = ground.kubectl(&["get", "all,pvc,secrets,configmaps,endpoints", "-o", "name"]);
     let ours = left.lines().filter(|name| !name.contains("default-token") && !name.contains("kube-root-ca"));
     assert_eq!(ours.collect::<Vec<_>>(), Vec::<&str>::new());

@@ -1,0 +1,61 @@
+//! `devloop prune`: removes what is left of earlier builds from the Docker engine (reference §3.12).
+
+use std::fmt::Write as _;
+
+use serde_json::json;
+
+use super::args::PruneArgs;
+use super::common::{self, Kube};
+use super::config::{evaluate, print_diagnostics};
+use super::error::CommandError;
+use super::exit_code::ExitCode;
+use crate::logs::LogStore;
+use crate::run::{PruneReport, prune_now, prune_summary};
+
+/// Grows when something is removed from the JSON or changes its meaning.
+const SCHEMA: u32 = 1;
+
+pub(super) fn prune(arguments: &PruneArgs) -> Result<ExitCode, CommandError> {
+    let kube = Kube::load(&arguments.project)?;
+    let logs = LogStore::new();
+    let outcome = evaluate(&arguments.project, "prune", &kube, &logs)?;
+    print_diagnostics(&outcome);
+    let Some(project) = outcome.project else { return Ok(ExitCode::Config) };
+    let pruning = prune_now(&project, arguments.dry_run);
+    let report = common::runtime()?.block_on(pruning).map_err(CommandError::environment)?;
+    if arguments.json {
+        let mut text = serde_json::to_string_pretty(&json!({
+            "schema": SCHEMA,
+            "dry_run": arguments.dry_run,
+            "images": report.images,
+            "containers": report.containers,
+            "freed_bytes": report.freed,
+            "failures": report.failures,
+        }))
+        .unwrap_or_default();
+        text.push('\n');
+        common::print_out(&text)?;
+    } else {
+        common::print_out(&text(&report, arguments.dry_run))?;
+    }
+    let Some((first, others)) = report.failures.split_first() else { return Ok(ExitCode::Ok) };
+    let error = CommandError::failed(format!("cannot remove {first}"));
+    Err(others.iter().fold(error, |error, failure| error.hint(format!("cannot remove {failure}"))))
+}
+
+fn text(report: &PruneReport, rehearsed: bool) -> String {
+    if report.is_empty() {
+        return "nothing to remove\n".to_owned();
+    }
+    if !rehearsed {
+        return prune_summary(report).map(|line| line + "\n").unwrap_or_default();
+    }
+    let mut text = String::new();
+    for (kind, names) in [("image", &report.images), ("container", &report.containers)] {
+        for name in names {
+            // Writing to a text cannot fail.
+            let _ = writeln!(text, "would remove {kind} {name}");
+        }
+    }
+    text
+}
