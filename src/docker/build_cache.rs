@@ -1,6 +1,6 @@
-//! Builds that need not be asked of the engine: the image of the same input is there ([decision 13]).
+//! Builds that need not be asked of the engine: the image of the same input is there ([decision 14]).
 //!
-//! [decision 13]: ../../docs/decisions/0013-builds-by-key.md
+//! [decision 14]: ../../docs/decisions/0014-builds-by-key.md
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
