@@ -419,6 +419,8 @@ fn a_configuration_waits_for_an_engine(series: Series) {
         &format!("print('again')\ndocker_compose('docker-compose.yml', project_name='{}')\n", compose.name),
     );
     up.wait_for_after(mark, "and there is none");
+    // Else it is back before anybody has seen that it was away.
+    up.wait_for_after(mark, "the Docker engine does not answer");
     std::os::unix::fs::symlink(real, &socket).expect("a link");
     up.wait_for_after(mark, "the Docker engine answers again");
     assert_eq!(compose.id("db"), id);
