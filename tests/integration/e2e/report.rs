@@ -10,7 +10,8 @@ use crate::support::ground::Ground;
 fn a_failing_pod_is_in_the_report_and_down_leaves_nothing() {
     let ground = Ground::new("report");
     let devfile = ground.web_service("web", free_port());
-    ground.write("Devfile", &devfile);
+    // A container that ends again and again is waited for until this is over.
+    ground.write("Devfile", &format!("ci_settings(readiness_timeout='15s')\n{devfile}"));
     ground.write("web/Dockerfile", "FROM busybox\nCMD [\"sh\", \"-c\", \"echo no database; exit 7\"]\n");
     let deployments = || ground.kubectl(&["get", "deployments", "-o", "name"]);
     devloop(ground.path(), &["ci", "--report", "report", "--down", "--keep-on-failure"]).code(1);
