@@ -49,6 +49,7 @@ pub(super) struct Edges {
 impl Edges {
     pub(super) fn new(options: SessionOptions, logs: LogStore) -> Self {
         Self {
+            synced_files: SyncedFiles::of_user(&options.entry_file),
             options,
             logs,
             supervisor: Supervisor::default(),
@@ -65,7 +66,6 @@ impl Edges {
             custom_deploys: Turns::default(),
             config_retry: Mutex::default(),
             build_cache: docker::BuildCache::of_user(),
-            synced_files: SyncedFiles::of_user(),
             compose: tokio::sync::Mutex::default(),
         }
     }

@@ -12,6 +12,8 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use sha2::{Digest as _, Sha256};
+
 use crate::watch::Stamp;
 
 /// A container of this age has hardly survived.
@@ -31,11 +33,11 @@ pub(super) struct SyncedFiles {
 }
 
 impl SyncedFiles {
-    /// That of the user.
-    pub(super) fn of_user() -> Self {
+    /// That of the user for one project: a start must not take longer for what other projects have left.
+    pub(super) fn of_user(entry_file: &Path) -> Self {
         let state = std::env::var_os("XDG_STATE_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
         let home = || Some(directories::BaseDirs::new()?.home_dir().join(".local/state"));
-        Self { folder: state.or_else(home).map(|state| state.join("devloop/synced")) }
+        Self { folder: state.or_else(home).map(|state| folder_of(&state, entry_file)) }
     }
 
     /// The files, by the id of the container, that are not any more as they were sent. Blocks.
@@ -89,6 +91,11 @@ impl SyncedFiles {
             tracing::warn!(%error, folder = %folder.display(), "what was sent into containers is not kept");
         }
     }
+}
+
+fn folder_of(state: &Path, entry_file: &Path) -> PathBuf {
+    let digest = format!("{:x}", Sha256::digest(entry_file.as_os_str().as_bytes()));
+    state.join("devloop/synced").join(&digest[..16])
 }
 
 fn lines<'p>(entries: impl Iterator<Item = (&'p Path, &'p str)>) -> Vec<u8> {
@@ -151,6 +158,15 @@ mod tests {
         of_first.sort();
         assert_eq!(*of_first, [edited, gone]);
         assert_eq!(outdated["c2"], [lost]);
+    }
+
+    #[test]
+    fn a_project_does_not_read_what_others_have_left() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let of = |entry_file: &str| SyncedFiles { folder: Some(folder_of(folder.path(), Path::new(entry_file))) };
+        of("/a/Devfile").sending("c", vec!["/a/x".into()]);
+        assert_eq!(of("/a/Devfile").outdated().len(), 1);
+        assert_eq!(of("/b/Devfile").outdated(), HashMap::new());
     }
 
     #[test]
