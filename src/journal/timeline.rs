@@ -96,6 +96,16 @@ impl Timeline {
         Self::with(self.started + shift, spans)
     }
 
+    /// The critical path in words, in the order of time: what each part was, and how long by `took`, which is given seconds.
+    pub fn critical_path_text(&self, took: impl Fn(f64) -> String) -> String {
+        let parts = self.spans.iter().filter(|span| span.critical).map(|span| {
+            let name = span.resource.as_ref().map_or("configuration", ResourceName::as_str);
+            let what = if span.phase == Phase::Starting { " starting" } else { "" };
+            format!("{name}{what} {}", took(span.end.unwrap_or(self.seconds) - span.start))
+        });
+        parts.collect::<Vec<_>>().join(" → ")
+    }
+
     fn with(started: DateTime<Utc>, mut spans: Vec<Span>) -> Self {
         spans.sort_by(|a, b| a.start.total_cmp(&b.start));
         let seconds = spans.iter().map(|span| span.end.unwrap_or(span.start)).fold(0.0, f64::max);

@@ -53,16 +53,9 @@ pub fn gantt(timeline: &Timeline, columns: usize) -> String {
             draw(span, end, timeline.seconds, bar)
         );
     }
-    let path = timeline.spans.iter().filter(|span| span.critical);
-    let path: Vec<String> = path
-        .map(|span| {
-            let name = span.resource.as_ref().map_or("configuration", |name| name.as_str());
-            let what = if span.phase == Phase::Starting { " starting" } else { "" };
-            format!("{name}{what} {}", took(span.end.unwrap_or(timeline.seconds) - span.start))
-        })
-        .collect();
+    let path = timeline.critical_path_text(took);
     if !path.is_empty() {
-        let _ = writeln!(out, "critical path: {}", path.join(" → "));
+        let _ = writeln!(out, "critical path: {path}");
     }
     out
 }

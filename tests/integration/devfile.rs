@@ -292,18 +292,23 @@ fn cancelling_ends_a_command_and_what_it_has_started() {
     assert!(gone(), "{pid} is still there");
 }
 
+/// Starts `devloop config` in a folder, without a cluster.
+fn start_config(folder: &Path) -> std::process::Child {
+    std::process::Command::new(env!("CARGO_BIN_EXE_devloop"))
+        .arg("config")
+        .current_dir(folder)
+        .env("KUBECONFIG", folder.join("none"))
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .expect("devloop starts")
+}
+
 #[test]
 fn a_command_of_the_configuration_does_not_outlive_a_killed_devloop() {
     let folder = tempfile::tempdir().expect("a folder");
     let devfile = "local('sleep 1000 & echo $$ $! > pids; mv pids started; sleep 1000')\n";
     std::fs::write(folder.path().join("Devfile"), devfile).expect("it can be written");
-    let mut devloop = std::process::Command::new(env!("CARGO_BIN_EXE_devloop"))
-        .arg("config")
-        .current_dir(folder.path())
-        .env("KUBECONFIG", folder.path().join("none"))
-        .stdout(std::process::Stdio::null())
-        .spawn()
-        .expect("devloop starts");
+    let mut devloop = start_config(folder.path());
     let started = folder.path().join("started");
     wait_until("the command has started", || started.exists());
     let pids = std::fs::read_to_string(&started).expect("the pids");
@@ -322,13 +327,7 @@ fn an_endless_loop_of_the_configuration_ends_with_ctrl_c() {
 
     let folder = tempfile::tempdir().expect("a folder");
     std::fs::write(folder.path().join("Devfile"), "local('touch started')\nwhile True:\n    pass\n").expect("written");
-    let mut devloop = std::process::Command::new(env!("CARGO_BIN_EXE_devloop"))
-        .arg("config")
-        .current_dir(folder.path())
-        .env("KUBECONFIG", folder.path().join("none"))
-        .stdout(std::process::Stdio::null())
-        .spawn()
-        .expect("devloop starts");
+    let mut devloop = start_config(folder.path());
     let started = folder.path().join("started");
     wait_until("the loop has started", || started.exists());
     rustix::process::kill_process(rustix::process::Pid::from_child(&devloop), rustix::process::Signal::INT)

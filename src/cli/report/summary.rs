@@ -74,18 +74,8 @@ pub(super) fn summary(snapshot: &Snapshot, timeline: Option<&Timeline>) -> Strin
         let _ = writeln!(out, "| {mark} | {} | {update} | {starting} | {} |", cell(resource.name.as_str()), cell(&why));
     }
     if let Some(timeline) = timeline {
-        let path: Vec<String> = timeline
-            .spans
-            .iter()
-            .filter(|span| span.critical)
-            .map(|span| {
-                let name = span.resource.as_ref().map_or("configuration", |name| name.as_str());
-                let length = span.end.unwrap_or(timeline.seconds) - span.start;
-                let what = if span.phase == Phase::Starting { " starting" } else { "" };
-                format!("{}{what} {length:.1} s", cell(name))
-            })
-            .collect();
-        let _ = writeln!(out, "\n{:.1} s in all. Critical path: {}.", timeline.seconds, path.join(" → "));
+        let path = timeline.critical_path_text(|seconds| format!("{seconds:.1} s"));
+        let _ = writeln!(out, "\n{:.1} s in all. Critical path: {}.", timeline.seconds, cell(&path));
     }
     out
 }
