@@ -1,5 +1,5 @@
 //! What the cases in `tests/devfiles` cover: each builtin, each parameter, each line of the lists of the reference.
-//! `docs/conformance.md` shows it; `DEVLOOP_UPDATE_EXPECTED=1` writes its generated part.
+//! `docs/conformance.md` shows it, and the pages in `docs/conformance` list rule by rule; `DEVLOOP_UPDATE_EXPECTED=1` writes its generated part.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -122,33 +122,60 @@ fn every_builtin_and_every_parameter_has_a_case() {
     assert!(holes.is_empty(), "no case in tests/devfiles/valid gives: {}", holes.join(", "));
 }
 
-/// The names in the tables of the two lists: cases by their folders, tests by their functions.
-#[test]
-fn the_cases_and_tests_that_the_page_names_exist() {
-    let page = std::fs::read_to_string(root().join("docs/conformance.md")).expect("the page");
-    let (head, _) = page.split_once(BEGIN).expect("the page says where the generated part begins");
-    let mut sources = String::new();
+/// The text of all source files that hold tests.
+fn sources() -> String {
+    let mut text = String::new();
     let mut folders = vec![root().join("src"), root().join("tests/integration")];
     while let Some(folder) = folders.pop() {
         for path in std::fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path()) {
             if path.is_dir() {
                 folders.push(path);
             } else if path.extension().is_some_and(|extension| extension == "rs") {
-                sources.push_str(&std::fs::read_to_string(path).expect("a source file"));
+                text.push_str(&std::fs::read_to_string(path).expect("a source file"));
             }
         }
     }
+    text
+}
+
+/// What is wrong in the tables of a page: the last cell of a row names cases by their folders and tests by their
+/// functions, or links to the decision why there is none.
+fn problems_in(page: &str, exists: impl Fn(&str) -> bool) -> Vec<String> {
     let mut problems = Vec::new();
-    for row in head.lines().filter(|line| line.starts_with("| ")) {
-        let cell = row.trim_end_matches(['|', ' ']).rsplit('|').next().unwrap_or_default();
-        for name in cell.split('`').skip(1).step_by(2) {
-            let is_file = root().join("tests/devfiles").join(name).exists();
-            if !is_file && !sources.contains(&format!("fn {name}(")) {
-                problems.push(name.to_owned());
-            }
+    let lines: Vec<&str> = page.lines().collect();
+    for (place, row) in lines.iter().enumerate().filter(|(_, line)| line.starts_with("| ")) {
+        if lines.get(place + 1).is_some_and(|next| next.starts_with("|---")) {
+            continue;
         }
+        let cell = row.trim_end_matches(['|', ' ']).rsplit('|').next().unwrap_or_default();
+        let names: Vec<&str> = cell.split('`').skip(1).step_by(2).collect();
+        if names.is_empty() && !cell.contains("](") {
+            problems.push(format!("no case in the row {row}"));
+        }
+        problems.extend(names.into_iter().filter(|name| !exists(name)).map(|name| format!("no case or test `{name}`")));
     }
-    assert!(problems.is_empty(), "docs/conformance.md names what is not there: {problems:?}");
+    problems
+}
+
+#[test]
+fn the_cases_and_tests_that_the_pages_name_exist() {
+    let page = std::fs::read_to_string(root().join("docs/conformance.md")).expect("the page");
+    let (head, _) = page.split_once(BEGIN).expect("the page says where the generated part begins");
+    let mut pages = vec![("docs/conformance.md".to_owned(), head.to_owned())];
+    for entry in std::fs::read_dir(root().join("docs/conformance")).expect("the folder of pages") {
+        let path = entry.expect("an entry").path();
+        let name = path.file_name().expect("a name").to_string_lossy().into_owned();
+        assert!(head.contains(&format!("(conformance/{name})")), "docs/conformance.md does not link {name}");
+        pages.push((format!("docs/conformance/{name}"), std::fs::read_to_string(&path).expect("a page")));
+    }
+    let sources = sources();
+    let exists =
+        |name: &str| root().join("tests/devfiles").join(name).exists() || sources.contains(&format!("fn {name}("));
+    let problems: Vec<String> = pages
+        .iter()
+        .flat_map(|(name, text)| problems_in(text, exists).into_iter().map(move |problem| format!("{name}: {problem}")))
+        .collect();
+    assert!(problems.is_empty(), "the pages are wrong:\n{}", problems.join("\n"));
 }
 
 /// What a call needs beside the parameter that is looked at.
