@@ -76,7 +76,7 @@ fn evaluate_file(
         environment: std::collections::BTreeMap::new(),
         // Nobody sees what its commands write but the configuration itself.
         commands: Arc::new(ConfigCommands { supervisor: Supervisor::default(), colors: false, entry_file: None }),
-        cache: ParseCache::default(),
+        cache: ParseCache::for_one_run(),
         log: logs.sink(None, LogSource::Build),
         cancel: CancellationToken::new(),
     });

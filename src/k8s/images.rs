@@ -160,24 +160,38 @@ pub(super) fn is_known_kind(object: &Object) -> bool {
 /// Pointers to everything that has a list of containers, at any depth.
 pub(super) fn pod_spec_pointers(value: &Value) -> Vec<String> {
     let mut found = Vec::new();
-    collect_pod_specs(value, String::new(), &mut found);
+    collect_pod_specs(value, &mut Vec::new(), &mut found);
     found
 }
 
-fn collect_pod_specs(value: &Value, pointer: String, found: &mut Vec<String>) {
+/// One step of the way to a value. Only the ways to what is found are written down.
+enum Step<'v> {
+    Key(&'v str),
+    Index(usize),
+}
+
+fn collect_pod_specs<'v>(value: &'v Value, way: &mut Vec<Step<'v>>, found: &mut Vec<String>) {
     match value {
         Value::Object(map) => {
             if map.get("containers").is_some_and(Value::is_array) {
+                let pointer = way.iter().fold(String::new(), |pointer, step| match step {
+                    Step::Key(key) => child(&pointer, key),
+                    Step::Index(index) => format!("{pointer}/{index}"),
+                });
                 found.push(pointer);
                 return;
             }
             for (key, value) in map {
-                collect_pod_specs(value, child(&pointer, key), found);
+                way.push(Step::Key(key));
+                collect_pod_specs(value, way, found);
+                way.pop();
             }
         }
         Value::Array(items) => {
             for (index, item) in items.iter().enumerate() {
-                collect_pod_specs(item, format!("{pointer}/{index}"), found);
+                way.push(Step::Index(index));
+                collect_pod_specs(item, way, found);
+                way.pop();
             }
         }
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}

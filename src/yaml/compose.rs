@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use saphyr_parser::{Event, Marker, ScalarStyle, Span as EventSpan, Tag};
+use serde_json::map::Entry;
 use serde_json::{Map, Value};
 
 use super::parse::Document;
@@ -300,27 +301,30 @@ fn insert(
     file: &Arc<Path>,
     diagnostics: &mut Vec<Diagnostic>,
 ) {
-    if entries.contains_key(&key) {
-        let index = entries_index(entries, &key);
-        if let Some(Place::Written(first)) = places.get(index).copied() {
-            let first = span_of(file, first, first);
-            diagnostics.push(
-                Diagnostic::warning(format!(
-                    "key `{key}` appears on line {} and again on line {}; the last one counts",
-                    first.start.line,
-                    key_span.start.line()
-                ))
-                .at(span_of(file, key_span.start, key_span.end))
-                .related(first, "first here"),
-            );
+    let key = match entries.entry(key) {
+        Entry::Vacant(vacant) => {
+            vacant.insert(value);
+            places.push(Place::Written(key_span.start));
+            return;
         }
-        if let Some(place) = places.get_mut(index) {
-            *place = Place::Written(key_span.start);
-        }
-        entries.insert(key, value);
-        return;
+        Entry::Occupied(occupied) => occupied.key().clone(),
+    };
+    let index = entries_index(entries, &key);
+    if let Some(Place::Written(first)) = places.get(index).copied() {
+        let first = span_of(file, first, first);
+        diagnostics.push(
+            Diagnostic::warning(format!(
+                "key `{key}` appears on line {} and again on line {}; the last one counts",
+                first.start.line,
+                key_span.start.line()
+            ))
+            .at(span_of(file, key_span.start, key_span.end))
+            .related(first, "first here"),
+        );
     }
-    places.push(Place::Written(key_span.start));
+    if let Some(place) = places.get_mut(index) {
+        *place = Place::Written(key_span.start);
+    }
     entries.insert(key, value);
 }
 

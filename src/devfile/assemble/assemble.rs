@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
-use indexmap::IndexMap;
+use indexmap::{IndexMap, IndexSet};
 
 use super::api_kubernetes::api_resources;
 use super::api_runtime::api_runtime;
@@ -141,7 +141,7 @@ pub fn assemble(declarations: Declarations, options: &AssembleOptions, namer: Op
     let api = api_runtime(&api_objects, &mut problems);
     let of_api = api_resources(&api_objects, &api, &images, &mut problems);
     let all = || resources.values().chain(&of_api);
-    let used: Vec<ImageName> = used_images(all(), Target::images);
+    let used = used_images(all(), Target::images);
     let has_services = resources.values().any(|resource| matches!(resource.target, Target::Compose(_)));
     let deployables = Deployables {
         has_resources: !resources.is_empty(),
@@ -222,20 +222,20 @@ fn unique_locals(
     declarations: Vec<LocalResourceDeclaration>,
     problems: &mut Vec<Diagnostic>,
 ) -> Vec<LocalResourceDeclaration> {
-    let mut kept: Vec<LocalResourceDeclaration> = Vec::new();
+    let mut kept: IndexMap<String, LocalResourceDeclaration> = IndexMap::new();
     for local in declarations {
         if local.name == UNCATEGORIZED {
             problems.push(
                 Diagnostic::error(format!("the name `{UNCATEGORIZED}` is kept for objects that belong to no resource"))
                     .at(local.call.span),
             );
-        } else if let Some(first) = kept.iter().find(|known| known.name == local.name) {
+        } else if let Some(first) = kept.get(&local.name) {
             problems.push(name_taken(&local.name, "a local resource", &local.call.span, &first.call.span));
         } else {
-            kept.push(local);
+            kept.insert(local.name.clone(), local);
         }
     }
-    kept
+    kept.into_values().collect()
 }
 
 pub(super) fn name_taken(name: &str, what: &str, call: &Span, existing: &Span) -> Diagnostic {
@@ -327,16 +327,8 @@ fn local_resource(
 fn used_images<'r>(
     resources: impl Iterator<Item = &'r Resource>,
     field: impl Fn(&'r Target) -> &'r [ImageName],
-) -> Vec<ImageName> {
-    let mut used: Vec<ImageName> = Vec::new();
-    for resource in resources {
-        for name in field(&resource.target) {
-            if !used.contains(name) {
-                used.push(name.clone());
-            }
-        }
-    }
-    used
+) -> IndexSet<ImageName> {
+    resources.flat_map(|resource| field(&resource.target)).cloned().collect()
 }
 
 /// The images that the user's own command deploys.

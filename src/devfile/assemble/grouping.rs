@@ -1,6 +1,6 @@
 //! Which objects make a resource (reference §3.3).
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::assemble::name_taken;
 use super::names::{NameWorkloads, name_workloads};
@@ -67,16 +67,20 @@ pub(super) fn group_objects(
     let mut rest: BTreeSet<usize> = (0..objects.len()).collect();
     let workloads: Vec<usize> = (0..objects.len()).filter(|index| objects[*index].is_workload).collect();
     rest.retain(|index| !objects[*index].is_workload);
+    let mut services = FreeServices::among(&rest, objects);
+    let mut by_name: HashMap<String, usize> =
+        groups.iter().enumerate().map(|(index, group)| (group.name.clone(), index)).collect();
     let workload_objects: Vec<&Object> = workloads.iter().map(|index| objects[*index].object.as_ref()).collect();
     for (name, index) in name_workloads(&workload_objects, namer, problems).into_iter().zip(&workloads) {
         let Some(name) = name else { continue };
         let origin = &objects[*index].object.origin;
-        if let Some(taken) = groups.iter().find(|group| group.name == name) {
-            problems.push(name_taken(&name, "a Kubernetes resource", origin, &taken.origin));
+        if let Some(taken) = by_name.get(&name) {
+            problems.push(name_taken(&name, "a Kubernetes resource", origin, &groups[*taken].origin));
             continue;
         }
         let mut group = Group::new(name, objects[*index].object.origin.clone(), vec![*index], false);
-        take_services(objects, *index, &mut rest, &mut group);
+        services.take(objects, *index, &mut rest, &mut group);
+        by_name.insert(group.name.clone(), groups.len());
         groups.push(group);
     }
     // Rare: a pod template without any image.
@@ -87,35 +91,64 @@ pub(super) fn group_objects(
         }
         rest.remove(&index);
         let name = object.id.name.to_lowercase();
-        let position = groups.iter().position(|group| group.name == name).unwrap_or_else(|| {
-            groups.push(Group::new(name, object.origin.clone(), Vec::new(), false));
+        let position = *by_name.entry(name).or_insert_with_key(|name| {
+            groups.push(Group::new(name.as_str(), object.origin.clone(), Vec::new(), false));
             groups.len() - 1
         });
         groups[position].objects.push(index);
-        take_services(objects, index, &mut rest, &mut groups[position]);
+        services.take(objects, index, &mut rest, &mut groups[position]);
     }
     (groups, rest)
 }
 
-/// Moves the Services that select pods of this workload into its group.
-fn take_services(objects: &[KnownObject], workload: usize, rest: &mut BTreeSet<usize>, group: &mut Group) {
-    let templates = pod_template_labels(&objects[workload].object);
-    if templates.is_empty() {
-        return;
+/// The Services that no workload has taken. Each stands below one label that it selects, so that a workload looks only at
+/// those that could select its pods.
+struct FreeServices {
+    by_label: HashMap<(String, String), Vec<FreeService>>,
+}
+
+struct FreeService {
+    index: usize,
+    selector: BTreeMap<String, String>,
+}
+
+impl FreeServices {
+    /// Those among the objects of `rest`.
+    fn among(rest: &BTreeSet<usize>, objects: &[KnownObject]) -> Self {
+        let mut by_label: HashMap<(String, String), Vec<FreeService>> = HashMap::new();
+        for index in rest {
+            let selector = service_selector(&objects[*index].object);
+            let Some((key, value)) = selector.first_key_value() else { continue };
+            let label = (key.clone(), value.clone());
+            by_label.entry(label).or_default().push(FreeService { index: *index, selector });
+        }
+        Self { by_label }
     }
-    let namespace = objects[workload].object.id.namespace.as_deref().unwrap_or("default");
-    let selects = |index: &usize| {
-        let service = &objects[*index].object;
-        let selector = service_selector(service);
-        let service_namespace = service.id.namespace.as_deref().unwrap_or("default");
-        !selector.is_empty()
-            && (service_namespace == "default" || service_namespace == namespace)
-            && templates.iter().any(|labels| selector.iter().all(|(key, value)| labels.get(key) == Some(value)))
-    };
-    let services: Vec<usize> = rest.iter().copied().filter(|index| selects(index)).collect();
-    for service in services {
-        rest.remove(&service);
-        group.objects.push(service);
+
+    /// Moves the Services that select pods of this workload from `rest` into its group, in the order of their declaration.
+    fn take(&mut self, objects: &[KnownObject], workload: usize, rest: &mut BTreeSet<usize>, group: &mut Group) {
+        if self.by_label.is_empty() {
+            return;
+        }
+        let namespace = objects[workload].object.id.namespace.as_deref().unwrap_or("default");
+        let mut taken: BTreeSet<usize> = BTreeSet::new();
+        for labels in pod_template_labels(&objects[workload].object) {
+            let selects = |service: &FreeService| {
+                let service_namespace = objects[service.index].object.id.namespace.as_deref().unwrap_or("default");
+                (service_namespace == "default" || service_namespace == namespace)
+                    && service.selector.iter().all(|(key, value)| labels.get(key) == Some(value))
+            };
+            for (key, value) in &labels {
+                if let Some(services) = self.by_label.get_mut(&(key.clone(), value.clone())) {
+                    let selected = services.extract_if(.., |service| selects(service));
+                    taken.extend(selected.map(|service| service.index));
+                }
+            }
+        }
+        for service in taken {
+            rest.remove(&service);
+            group.objects.push(service);
+        }
     }
 }
 

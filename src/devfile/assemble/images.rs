@@ -17,6 +17,30 @@ use crate::project::{
 #[derive(Debug, Default)]
 pub(super) struct Images {
     by_name: IndexMap<ImageName, Image>,
+    matchers: Matchers,
+}
+
+/// Which references mean which image.
+#[derive(Debug, Default)]
+struct Matchers {
+    /// By domain and path of the repository; in the order of their declaration.
+    by_repository: HashMap<(String, String), Vec<(ImageName, ImageMatcher)>>,
+}
+
+impl Matchers {
+    fn add(&mut self, name: ImageName, matcher: ImageMatcher) {
+        self.by_repository.entry(repository(&matcher.reference)).or_default().push((name, matcher));
+    }
+
+    /// The first image that `reference` means.
+    fn find(&self, reference: &ImageReference) -> Option<&ImageName> {
+        let of_repository = self.by_repository.get(&repository(reference))?;
+        of_repository.iter().find(|(_, matcher)| matcher.matches(reference)).map(|(name, _)| name)
+    }
+}
+
+fn repository(reference: &ImageReference) -> (String, String) {
+    (reference.domain.clone(), reference.path.clone())
 }
 
 impl Images {
@@ -26,27 +50,28 @@ impl Images {
         let mut repositories: HashMap<(String, String), usize> = HashMap::new();
         for declaration in &declarations {
             let reference = &declaration.reference;
-            *repositories.entry((reference.domain.clone(), reference.path.clone())).or_default() += 1;
+            *repositories.entry(repository(reference)).or_default() += 1;
         }
         let is_exact = |reference: &ImageReference| {
             reference.tag.is_some()
                 || reference.digest.is_some()
-                || repositories.get(&(reference.domain.clone(), reference.path.clone())).is_some_and(|count| *count > 1)
+                || repositories.get(&repository(reference)).is_some_and(|count| *count > 1)
         };
-        let matchers: Vec<(ImageName, ImageMatcher)> = declarations
-            .iter()
-            .map(|declaration| {
-                let reference = declaration.reference.clone();
-                let exact = is_exact(&reference);
-                (ImageName::new(declaration.name.as_str()), ImageMatcher { reference, exact })
-            })
-            .collect();
-        let mut by_name = IndexMap::new();
-        for (declaration, (name, matcher)) in declarations.into_iter().zip(&matchers) {
-            let base_images = base_images(&declaration, name, &matchers, problems);
-            by_name.insert(name.clone(), resolve(declaration, name, matcher.exact, base_images, problems));
+        let names: Vec<ImageName> =
+            declarations.iter().map(|declaration| ImageName::new(declaration.name.as_str())).collect();
+        let mut matchers = Matchers::default();
+        for (declaration, name) in declarations.iter().zip(&names) {
+            let reference = declaration.reference.clone();
+            let exact = is_exact(&reference);
+            matchers.add(name.clone(), ImageMatcher { reference, exact });
         }
-        let mut images = Self { by_name };
+        let mut by_name = IndexMap::new();
+        for (declaration, name) in declarations.into_iter().zip(&names) {
+            let exact = is_exact(&declaration.reference);
+            let base_images = base_images(&declaration, name, &matchers, &names, problems);
+            by_name.insert(name.clone(), resolve(declaration, name, exact, base_images, problems));
+        }
+        let mut images = Self { by_name, matchers };
         if images.report_cycles(problems) {
             // What follows walks the graph.
             images.by_name.values_mut().for_each(|image| image.base_images.clear());
@@ -57,7 +82,7 @@ impl Images {
 
     /// The image that `reference` means.
     pub(super) fn find(&self, reference: &ImageReference) -> Option<&Image> {
-        self.by_name.values().find(|image| matcher_of(image).matches(reference))
+        self.get(self.matchers.find(reference)?)
     }
 
     /// An image by its name.
@@ -134,43 +159,38 @@ impl Images {
     }
 }
 
-/// Which references mean an image.
-pub(super) fn matcher_of(image: &Image) -> ImageMatcher {
-    ImageMatcher { reference: image.reference.clone(), exact: image.exact }
-}
-
 fn unique(declarations: Vec<ImageDeclaration>, problems: &mut Vec<Diagnostic>) -> Vec<ImageDeclaration> {
-    let mut kept: Vec<ImageDeclaration> = Vec::new();
+    let mut kept: IndexMap<ImageReference, ImageDeclaration> = IndexMap::new();
     for declaration in declarations {
-        match kept.iter().find(|known| known.reference == declaration.reference) {
+        match kept.get(&declaration.reference) {
             Some(first) => problems.push(
                 Diagnostic::error(format!("image `{}` has already been defined", declaration.name))
                     .at(declaration.call.span.clone())
                     .related(first.call.span.clone(), "first defined here")
                     .help("give one of them another name or a tag of its own"),
             ),
-            None => kept.push(declaration),
+            None => {
+                kept.insert(declaration.reference.clone(), declaration);
+            }
         }
     }
-    kept
+    kept.into_values().collect()
 }
 
 /// Images of ours that this one is built from, each once, in the order of their mention.
 fn base_images(
     declaration: &ImageDeclaration,
     own_name: &ImageName,
-    matchers: &[(ImageName, ImageMatcher)],
+    matchers: &Matchers,
+    names: &[ImageName],
     problems: &mut Vec<Diagnostic>,
 ) -> Vec<ImageName> {
-    let find = |reference: &ImageReference| {
-        matchers.iter().find(|(_, matcher)| matcher.matches(reference)).map(|(name, _)| name)
-    };
     let mut bases: Vec<ImageName> = Vec::new();
     match &declaration.build {
         ImageBuildDeclaration::Docker(build) => {
             for reference in image_references(&build.dockerfile.contents, &build.build_args) {
                 // `FROM nginx` in our own `nginx` means the public one.
-                if let Some(base) = find(&reference.parsed).filter(|base| *base != own_name)
+                if let Some(base) = matchers.find(&reference.parsed).filter(|base| *base != own_name)
                     && !bases.contains(base)
                 {
                     bases.push(base.clone());
@@ -179,10 +199,10 @@ fn base_images(
         }
         ImageBuildDeclaration::Custom(build) => {
             for (text, reference) in &build.image_deps {
-                match find(reference) {
+                match matchers.find(reference) {
                     Some(base) if !bases.contains(base) => bases.push(base.clone()),
                     Some(_) => {}
-                    None => problems.push(unknown_image(declaration, text, matchers)),
+                    None => problems.push(unknown_image(declaration, text, names)),
                 }
             }
         }
@@ -190,8 +210,8 @@ fn base_images(
     bases
 }
 
-fn unknown_image(declaration: &ImageDeclaration, text: &str, matchers: &[(ImageName, ImageMatcher)]) -> Diagnostic {
-    let names = matchers.iter().map(|(name, _)| name.as_str()).filter(|name| *name != declaration.name);
+fn unknown_image(declaration: &ImageDeclaration, text: &str, names: &[ImageName]) -> Diagnostic {
+    let names = names.iter().map(ImageName::as_str).filter(|name| *name != declaration.name);
     let diagnostic = Diagnostic::error(format!(
         "image `{}` depends on `{text}`, which no `docker_build` or `custom_build` declares",
         declaration.name

@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use indexmap::IndexSet;
+
 use super::images::Images;
 use crate::diagnostic::{Diagnostic, Span};
 use crate::project::{Image, ImageBuild, ImageName};
@@ -9,9 +11,9 @@ use crate::project::{Image, ImageBuild, ImageName};
 /// Where images are deployed.
 pub(super) struct Places<'n> {
     /// To Kubernetes.
-    pub on_cluster: &'n [ImageName],
+    pub on_cluster: &'n IndexSet<ImageName>,
     /// Of them, those that `k8s_custom_deploy` deploys.
-    pub by_command: &'n [ImageName],
+    pub by_command: &'n IndexSet<ImageName>,
 }
 
 /// Checks the steps of the images that are deployed: what works depends on where they are.

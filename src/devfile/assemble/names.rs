@@ -87,14 +87,17 @@ pub(super) fn check_names(resources: &IndexMap<ResourceName, Resource>, problems
 /// The names of workloads, in order; `index` is the place of each among all workloads.
 pub(super) fn workload_names(ids: &[&ObjectId]) -> Vec<String> {
     let forms: Vec<[String; 4]> = ids.iter().map(|id| name_forms(id)).collect();
+    let mut counts: [HashMap<&str, usize>; 4] = Default::default();
+    for form in &forms {
+        for (count, text) in counts.iter_mut().zip(form) {
+            *count.entry(text).or_default() += 1;
+        }
+    }
     forms
         .iter()
         .enumerate()
         .map(|(index, own)| {
-            let is_unique = |level: usize| {
-                forms.iter().enumerate().all(|(other, form)| other == index || form[level] != own[level])
-            };
-            match (0..own.len()).find(|level| is_unique(*level)) {
+            match (0..own.len()).find(|level| counts[*level].get(own[*level].as_str()) == Some(&1)) {
                 Some(level) => own[level].clone(),
                 // Only with `allow_duplicates`.
                 None => format!("{}:{index}", own[3]),

@@ -16,6 +16,10 @@ pub(super) struct Refinement<'a> {
     pub(super) rest: BTreeSet<usize>,
     /// Names of resources that are no Kubernetes ones, with what they are.
     pub(super) other_names: HashMap<String, (&'static str, Span)>,
+    /// Places of the groups, by their present names.
+    by_name: HashMap<String, usize>,
+    /// Places of the objects, by their names in lower case.
+    objects_by_name: HashMap<String, Vec<usize>>,
     /// Old names to new names and the calls that renamed.
     renamed: HashMap<String, (String, Span)>,
 }
@@ -27,7 +31,12 @@ impl<'a> Refinement<'a> {
         rest: BTreeSet<usize>,
         other_names: HashMap<String, (&'static str, Span)>,
     ) -> Self {
-        Self { objects, groups, rest, other_names, renamed: HashMap::new() }
+        let by_name = groups.iter().enumerate().map(|(index, group)| (group.name.clone(), index)).collect();
+        let mut objects_by_name: HashMap<String, Vec<usize>> = HashMap::new();
+        for (index, object) in objects.iter().enumerate() {
+            objects_by_name.entry(object.object.id.name.to_ascii_lowercase()).or_default().push(index);
+        }
+        Self { objects, groups, rest, other_names, by_name, objects_by_name, renamed: HashMap::new() }
     }
 
     /// Applies one call; problems leave the rest of it in force.
@@ -61,10 +70,11 @@ impl<'a> Refinement<'a> {
                 problems.push(problem);
                 return None;
             }
+            self.by_name.insert(call.new_name.clone(), self.groups.len());
             self.groups.push(Group::new(call.new_name.as_str(), call.call.span.clone(), Vec::new(), true));
             return Some(self.groups.len() - 1);
         }
-        let Some(index) = self.groups.iter().position(|group| group.name == call.workload) else {
+        let Some(index) = self.by_name.get(&call.workload).copied() else {
             problems.push(self.unknown(call));
             return None;
         };
@@ -74,14 +84,16 @@ impl<'a> Refinement<'a> {
             } else {
                 self.renamed.insert(call.workload.clone(), (call.new_name.clone(), call.call.span.clone()));
                 self.groups[index].name.clone_from(&call.new_name);
+                self.by_name.remove(&call.workload);
+                self.by_name.insert(call.new_name.clone(), index);
             }
         }
         Some(index)
     }
 
     fn taken(&self, name: &str, call: &Span) -> Option<Diagnostic> {
-        let (what, origin) = match self.groups.iter().find(|group| group.name == name) {
-            Some(group) => ("a Kubernetes resource", group.origin.clone()),
+        let (what, origin) = match self.by_name.get(name) {
+            Some(index) => ("a Kubernetes resource", self.groups[*index].origin.clone()),
             None if name == UNCATEGORIZED => {
                 return Some(
                     Diagnostic::error(format!("the name `{name}` is kept for objects that belong to no resource"))
@@ -132,7 +144,11 @@ impl<'a> Refinement<'a> {
 
     /// The one object that a fragment means, if it still belongs to no resource.
     fn find_object(&self, fragment: &ObjectFragment, call: &KubernetesResourceCall) -> Result<usize, Box<Diagnostic>> {
-        let found: Vec<usize> = (0..self.objects.len())
+        let of_name = self.objects_by_name.get(&fragment.name.to_ascii_lowercase());
+        let found: Vec<usize> = of_name
+            .into_iter()
+            .flatten()
+            .copied()
             .filter(|index| fragment_matches(fragment, &self.objects[*index].object.id))
             .collect();
         let error = |message: String| Diagnostic::error(message).at(call.call.span.clone());

@@ -1,5 +1,7 @@
 //! Images that nothing deploys (reference §3.1): one warning, about the first.
 
+use indexmap::IndexSet;
+
 use super::images::Images;
 use super::refinements::quoted;
 use crate::diagnostic::Diagnostic;
@@ -20,7 +22,7 @@ pub(super) struct Deployables<'a> {
 /// The warning about the first image that is not among `used`, unless its reference is suppressed.
 pub(super) fn unused_image_warning(
     images: &Images,
-    used: &[ImageName],
+    used: &IndexSet<ImageName>,
     suppressed: &[String],
     deployables: &Deployables<'_>,
 ) -> Option<Diagnostic> {

@@ -3,6 +3,7 @@
 //! Only parsing is remembered. Files are executed in every run, because what they do depends on more than their text.
 
 use std::collections::{BTreeSet, HashMap};
+use std::convert::Infallible;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -19,6 +20,8 @@ pub struct ParseCache(Arc<Mutex<Files>>);
 
 #[derive(Default)]
 struct Files {
+    /// Whether there is one run only, so that nothing needs to be kept.
+    is_for_one_run: bool,
     run: u64,
     parsed: usize,
     modules: HashMap<PathBuf, Entry<AstModule>>,
@@ -48,6 +51,11 @@ impl std::fmt::Debug for ParseCache {
 }
 
 impl ParseCache {
+    /// One that keeps nothing, for who evaluates a configuration once.
+    pub fn for_one_run() -> Self {
+        Self(Arc::new(Mutex::new(Files { is_for_one_run: true, ..Files::default() })))
+    }
+
     /// How many files have been parsed so far, in all runs.
     pub fn parsed(&self) -> usize {
         self.lock().parsed
@@ -69,7 +77,11 @@ impl ParseCache {
 
     /// The cache of an extension that runs on its own.
     pub(crate) fn of_unit(&self, name: &str) -> Self {
-        self.lock().units.entry(name.to_owned()).or_default().cache.clone()
+        let mut files = self.lock();
+        if files.is_for_one_run {
+            return Self::for_one_run();
+        }
+        files.units.entry(name.to_owned()).or_default().cache.clone()
     }
 
     /// Remembers what an extension that runs on its own has declared.
@@ -89,41 +101,47 @@ impl ParseCache {
 
     /// The syntax of a file of the configuration.
     pub(crate) fn module(&self, path: &Path, text: &str) -> starlark::Result<AstModule> {
-        let mut files = self.lock();
-        let run = files.run;
-        if let Some(module) = known(&mut files.modules, run, path, text) {
-            return Ok(module);
-        }
-        files.parsed += 1;
-        let module = source::parse(path, text)?;
-        files.modules.insert(path.to_path_buf(), Entry { text: text.to_owned(), value: module.clone(), run });
-        Ok(module)
+        self.parsed_by(|files| &mut files.modules, path, text, || source::parse(path, text))
     }
 
     /// The Kubernetes objects of a file.
     pub(crate) fn objects(&self, path: &Arc<Path>, text: &str) -> ParsedObjects {
-        let mut files = self.lock();
-        let run = files.run;
-        if let Some(objects) = known(&mut files.objects, run, path, text) {
-            return objects;
-        }
-        files.parsed += 1;
-        let objects = parse_objects(text, path);
-        files.objects.insert(path.to_path_buf(), Entry { text: text.to_owned(), value: objects.clone(), run });
+        let Ok(objects) =
+            self.parsed_by(|files| &mut files.objects, path, text, || Ok::<_, Infallible>(parse_objects(text, path)));
         objects
     }
 
     /// The YAML documents of a file.
     pub(crate) fn documents(&self, path: &Arc<Path>, text: &str) -> Parsed {
+        let Ok(documents) = self.parsed_by(
+            |files| &mut files.documents,
+            path,
+            text,
+            || Ok::<_, Infallible>(parse_documents(text, path)),
+        );
+        documents
+    }
+
+    /// What `parse` makes of a text, or made of it in an earlier run. What does not parse is not remembered.
+    fn parsed_by<T: Clone, E>(
+        &self,
+        entries: impl Fn(&mut Files) -> &mut HashMap<PathBuf, Entry<T>>,
+        path: &Path,
+        text: &str,
+        parse: impl FnOnce() -> Result<T, E>,
+    ) -> Result<T, E> {
         let mut files = self.lock();
         let run = files.run;
-        if let Some(documents) = known(&mut files.documents, run, path, text) {
-            return documents;
+        if let Some(value) = known(entries(&mut files), run, path, text) {
+            return Ok(value);
         }
         files.parsed += 1;
-        let documents = parse_documents(text, path);
-        files.documents.insert(path.to_path_buf(), Entry { text: text.to_owned(), value: documents.clone(), run });
-        documents
+        let value = parse()?;
+        if !files.is_for_one_run {
+            let entry = Entry { text: text.to_owned(), value: value.clone(), run };
+            entries(&mut files).insert(path.to_path_buf(), entry);
+        }
+        Ok(value)
     }
 
     fn lock(&self) -> MutexGuard<'_, Files> {
