@@ -372,6 +372,21 @@ fn the_environment_survives_into_the_next_run() {
 }
 
 #[test]
+fn the_environment_can_be_emptied() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let run = |devfile: &str| {
+        std::fs::write(folder.path().join("Devfile"), devfile).expect("written");
+        let evaluation = evaluate(options(folder.path(), &CancellationToken::new()));
+        evaluation.diagnostics.first().map(|diagnostic| diagnostic.message.clone()).unwrap_or_default()
+    };
+    let told = run("before = len(os.environ)\nname, value = os.environ.popitem()\ngone = name not in os.environ\n\
+                    less = before - len(os.environ)\nos.environ.clear()\n\
+                    fail(str([type(value), gone, less, len(os.environ), os.environ.keys(), bool(os.environ)]))\n");
+    assert_eq!(told, r#"["string", True, 1, 0, [], False]"#);
+    assert_eq!(run("os.environ.clear()\nos.environ.popitem()\n"), "`os.environ.popitem`: the environment is empty");
+}
+
+#[test]
 fn a_broken_configuration_is_still_watched() {
     let folder = tempfile::tempdir().expect("a folder");
     std::fs::write(folder.path().join("Devfile"), "include('lib')\nfail('here')\n").expect("written");

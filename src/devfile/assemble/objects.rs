@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::images::Images;
 use crate::devfile::declarations::{ObjectDeclaration, ObjectMatcher, WorkloadRegistration};
 use crate::diagnostic::Diagnostic;
-use crate::k8s::{Object, ObjectId, env_images, image_uses};
+use crate::k8s::{ImageLocator, Object, ObjectId, env_images, image_uses};
 use crate::project::{ImageName, PodReadiness};
 
 /// An object and what the assembly knows of it.
@@ -30,19 +30,15 @@ pub(super) fn collect_objects(
     images: &Images,
     problems: &mut Vec<Diagnostic>,
 ) -> Vec<KnownObject> {
-    let registrations = effective(registrations);
-    let predefined = predefined();
+    let kinds = kinds(registrations);
     let matches_env = images.iter().any(|image| image.match_in_env_vars);
     let declarations = unique(declarations, problems);
     let known = |declaration: ObjectDeclaration| {
         let mut object = declaration.object;
-        let matching: Vec<&WorkloadRegistration> =
-            registrations.iter().copied().filter(|registration| registration.matcher.matches(&object.id)).collect();
-        object.locators = matching.iter().filter_map(|registration| registration.locator.clone()).collect();
-        let by_kind = predefined.iter().filter(|(matcher, _)| matcher.matches(&object.id)).map(|(_, mode)| *mode);
-        let pod_readiness: Vec<PodReadiness> =
-            matching.iter().filter_map(|registration| registration.pod_readiness).chain(by_kind).collect();
-        let is_registered = !matching.is_empty() || predefined.iter().any(|(matcher, _)| matcher.matches(&object.id));
+        let matching: Vec<&KindRules> = kinds.iter().filter(|rules| rules.matcher.matches(&object.id)).collect();
+        object.locators = matching.iter().filter_map(|rules| rules.locator.clone()).collect();
+        let pod_readiness: Vec<PodReadiness> = matching.iter().filter_map(|rules| rules.pod_readiness).collect();
+        let is_registered = !matching.is_empty();
         let uses = image_uses(&object).unwrap_or_else(|error| {
             problems.push(Diagnostic::error(format!("{}: {error}", object.id)).at(object.origin.clone()));
             Vec::new()
@@ -75,22 +71,37 @@ pub(super) fn collect_objects(
     declarations.into_iter().map(known).collect()
 }
 
-/// A later registration with the same selector replaces the locator of an earlier one.
-fn effective(registrations: &[WorkloadRegistration]) -> Vec<&WorkloadRegistration> {
-    let is_replaced = |index: usize, registration: &WorkloadRegistration| {
-        registration.locator.is_some()
-            && registrations[index + 1..]
-                .iter()
-                .any(|later| later.locator.is_some() && later.matcher == registration.matcher)
-    };
-    let kept = registrations.iter().enumerate().filter(|(index, registration)| !is_replaced(*index, registration));
-    kept.map(|(_, registration)| registration).collect()
+/// What all registrations with one selector say together.
+struct KindRules {
+    matcher: ObjectMatcher,
+    locator: Option<ImageLocator>,
+    pod_readiness: Option<PodReadiness>,
+}
+
+/// The predefined kinds and the registered ones. What a later registration with the same selector says replaces what an
+/// earlier one said; what it leaves out stays.
+fn kinds(registrations: &[WorkloadRegistration]) -> Vec<KindRules> {
+    let mut kinds = predefined();
+    for WorkloadRegistration { call: _, matcher, locator, pod_readiness } in registrations {
+        let place = kinds.iter().position(|known| known.matcher == *matcher).unwrap_or_else(|| {
+            kinds.push(KindRules { matcher: matcher.clone(), locator: None, pod_readiness: None });
+            kinds.len() - 1
+        });
+        let known = &mut kinds[place];
+        known.locator = locator.clone().or(known.locator.take());
+        known.pod_readiness = pod_readiness.or(known.pod_readiness);
+    }
+    kinds
 }
 
 /// Jobs end, CronJobs wait for their time. The expressions are unanchored, so a CronJob matches both.
-fn predefined() -> [(ObjectMatcher, PodReadiness); 2] {
-    let matcher = |kind| ObjectMatcher::new("batch/v1", kind, "", "").expect("the expressions are valid");
-    [(matcher("Job"), PodReadiness::Succeeded), (matcher("CronJob"), PodReadiness::Ignore)]
+fn predefined() -> Vec<KindRules> {
+    let rules = |kind, mode| KindRules {
+        matcher: ObjectMatcher::new("batch/v1", kind, "", "").expect("the expressions are valid"),
+        locator: None,
+        pod_readiness: Some(mode),
+    };
+    vec![rules("Job", PodReadiness::Succeeded), rules("CronJob", PodReadiness::Ignore)]
 }
 
 fn unique(declarations: Vec<ObjectDeclaration>, problems: &mut Vec<Diagnostic>) -> Vec<ObjectDeclaration> {

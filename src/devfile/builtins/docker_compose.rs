@@ -22,10 +22,7 @@ const MAX_NESTING: usize = 20;
 
 fn docker_compose<'v>(call: &mut Call<'_, 'v, '_, '_>) -> Outcome<Value<'v>> {
     let mut sources = sources(call)?;
-    let env_file = match call.get("env_file").filter(|value| !value.is_none()) {
-        Some(value) => Some(call.path_of("env_file", value)?),
-        None => None,
-    };
+    let env_file = call.path("env_file")?;
     let given_profiles = match call.get("profiles") {
         Some(_) => Some(call.strings("profiles")?),
         None => None,

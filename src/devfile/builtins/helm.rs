@@ -152,7 +152,12 @@ fn custom_resource_definitions(chart: &Path) -> Outcome<String> {
 /// Leaves out the documents that come from the `tests` folders of charts.
 fn without_tests(text: &str) -> String {
     let is_test = |document: &str| {
-        document.lines().any(|line| line.starts_with("# Source: ") && line.contains("/templates/tests/"))
+        document.lines().filter_map(|line| line.strip_prefix("# Source: ")?.split_once("/templates/")).any(
+            |(_, file)| {
+                // In whatever depth: `templates/tests/x.yaml`, `templates/web/tests/x.yaml`.
+                file.split('/').rev().skip(1).any(|folder| folder == "tests")
+            },
+        )
     };
     let mut kept = String::new();
     let mut document = String::new();
@@ -203,10 +208,11 @@ mod tests {
     #[test]
     fn documents_of_tests_are_left_out() {
         let text = "---\n# Source: c/templates/a.yaml\na: 1\n---\n# Source: c/templates/tests/t.yaml\nt: 1\n\
-                    ---\n# Source: c/charts/s/templates/tests/t.yaml\nt: 2\n---\n# Source: c/templates/b.yaml\nb: tests\n";
+                    ---\n# Source: c/charts/s/templates/tests/t.yaml\nt: 2\n---\n# Source: c/templates/b.yaml\nb: tests\n\
+                    ---\n# Source: c/templates/web/tests/t.yaml\nt: 3\n---\n# Source: c/templates/tests\nc: 1\n";
         assert_eq!(
             without_tests(text),
-            "---\n# Source: c/templates/a.yaml\na: 1\n---\n# Source: c/templates/b.yaml\nb: tests\n"
+            "---\n# Source: c/templates/a.yaml\na: 1\n---\n# Source: c/templates/b.yaml\nb: tests\n---\n# Source: c/templates/tests\nc: 1\n"
         );
     }
 

@@ -18,9 +18,10 @@ fn k8s_custom_deploy<'v>(call: &mut Call<'_, 'v, '_, '_>) -> Outcome<Value<'v>> 
     call.check_windows_command("apply_cmd_bat")?;
     call.check_windows_command("delete_cmd_bat")?;
     let live_update = super::live_update::steps(call)?;
+    let selectors = (call.string("image_selector")?, call.string("container_selector")?);
     let image_deps = call.image_list("image_deps")?;
     let live_update_image = match &live_update {
-        Some(steps) => Some(record_live_update_image(call, &name, steps.clone())?),
+        Some(steps) => Some(record_live_update_image(call, &name, selectors, steps.clone())?),
         None => None,
     };
     let declaration = CustomDeployDeclaration {
@@ -45,15 +46,14 @@ fn command(call: &Call<'_, '_, '_, '_>, parameter: &str, dir: &str, env: &str) -
 }
 
 /// Records the image that the steps belong to, and returns its name. It is never built: it stands for the files of
-/// `deps` and for the containers that the selector means.
+/// `deps` and for the containers that `selectors` mean: `image_selector` or `container_selector`.
 fn record_live_update_image(
     call: &Call<'_, '_, '_, '_>,
     resource: &str,
+    selectors: (&str, &str),
     mut live_update: LiveUpdate,
 ) -> Outcome<String> {
-    let image_selector = call.string("image_selector")?;
-    let container_selector = call.string("container_selector")?;
-    let (name, reference) = match (image_selector, container_selector) {
+    let (name, reference) = match selectors {
         ("", "") => {
             return Err(call.failure("`live_update` needs a selector that says which containers it updates").help(
                 "give `image_selector`, the image that they run, or `container_selector`, their name in the pod",

@@ -97,13 +97,16 @@ fn fragment(text: &str) -> Result<ObjectFragment, String> {
 fn extra_pod_selectors(call: &Call<'_, '_, '_, '_>) -> Outcome<Vec<BTreeMap<String, String>>> {
     let parameter = "extra_pod_selectors";
     let Some(value) = call.get(parameter) else { return Ok(Vec::new()) };
-    if DictRef::from_value(value).is_some() {
-        return Ok(vec![call.dictionary_of(parameter, value)?]);
-    }
-    let Some(list) = ListRef::from_value(value) else {
+    let mut selectors: Vec<BTreeMap<String, String>> = if DictRef::from_value(value).is_some() {
+        vec![call.dictionary_of(parameter, value)?]
+    } else if let Some(list) = ListRef::from_value(value) {
+        list.iter().map(|element| call.dictionary_of(parameter, element)).collect::<Outcome<_>>()?
+    } else {
         return Err(call.mismatch(parameter, value, "a dict or a list of dicts"));
     };
-    list.iter().map(|element| call.dictionary_of(parameter, element)).collect()
+    // An empty one would mean every pod of the cluster; Tilt passes over it.
+    selectors.retain(|selector| !selector.is_empty());
+    Ok(selectors)
 }
 
 fn port_forwards(call: &Call<'_, '_, '_, '_>) -> Outcome<Vec<PortForward>> {
@@ -133,6 +136,11 @@ fn one_port_forward<'v>(call: &Call<'_, 'v, '_, '_>, value: Value<'v>) -> Outcom
         return Ok(Some(plain(port(call, local)?, 0, None)));
     }
     let Some(text) = value.unpack_str() else { return Ok(None) };
+    if text.is_empty() {
+        return Err(call
+            .bad_argument("port_forwards", "the string is empty")
+            .help("write it as PORT, \"LOCAL:CONTAINER\" or \"HOST:LOCAL:CONTAINER\""));
+    }
     let number = |part: &str| {
         part.parse::<i64>()
             .map_err(|_| {

@@ -14,7 +14,13 @@ use crate::yaml::{KeyOrder, to_yaml_with};
 
 fn k8s_yaml<'v>(call: &mut Call<'_, 'v, '_, '_>) -> Outcome<Value<'v>> {
     let allow_duplicates = call.boolean("allow_duplicates")?.unwrap_or(false);
-    let objects = objects_of(call)?;
+    let (objects, has_file) = objects_of(call)?;
+    // An empty file is fine, an empty result of a command is not.
+    if objects.is_empty() && !has_file {
+        return Err(call
+            .failure("Empty YAML passed to k8s_yaml")
+            .help("it has no Kubernetes object in it; where that may happen, look before you call: `if str(yaml):`"));
+    }
     if let Some(nameless) = objects.iter().find(|object| object.id.name.is_empty()) {
         let kind = &nameless.id.kind;
         return Err(call
@@ -37,8 +43,12 @@ fn filter_yaml<'v>(call: &mut Call<'_, 'v, '_, '_>) -> Outcome<Value<'v>> {
             found.and_then(serde_json::Value::as_str) == Some(wanted)
         })
     };
-    let (matching, rest): (Vec<Object>, Vec<Object>) =
-        objects_of(call)?.into_iter().partition(|object| matcher.matches(&object.id) && has_labels(object));
+    // Nothing in, nothing out: what one call leaves over is often filtered again.
+    let (objects, _) = objects_of(call)?;
+    let (matching, mut rest): (Vec<Object>, Vec<Object>) =
+        objects.into_iter().partition(|object| matcher.matches(&object.id));
+    let (matching, unlabelled): (Vec<Object>, Vec<Object>) = matching.into_iter().partition(has_labels);
+    rest.extend(unlabelled);
     let heap = call.heap();
     let blob = |objects| heap.alloc(Blob::new(serialize(objects), "filter_yaml"));
     Ok(heap.alloc((blob(matching), blob(rest))))

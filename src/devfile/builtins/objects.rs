@@ -20,11 +20,11 @@ enum Origin {
     Blob(String),
 }
 
-/// The objects in the argument `yaml`, in order.
-pub(crate) fn objects_of(call: &Call<'_, '_, '_, '_>) -> Outcome<Vec<Object>> {
-    let builtin = &call.signature.name;
-    let empty = || call.failure(format_args!("Empty YAML passed to {builtin}"));
-    let value = call.get("yaml").filter(|value| !value.is_none()).ok_or_else(empty)?;
+/// The objects in the argument `yaml`, in order, and whether a file is among its elements. `None` has no elements.
+pub(crate) fn objects_of(call: &Call<'_, '_, '_, '_>) -> Outcome<(Vec<Object>, bool)> {
+    let mut objects = Vec::new();
+    let mut has_file = false;
+    let Some(value) = call.get("yaml").filter(|value| !value.is_none()) else { return Ok((objects, has_file)) };
     let elements = match one(call, value)? {
         Some(source) => vec![source],
         None => sequence_of(value, call.heap())
@@ -33,14 +33,11 @@ pub(crate) fn objects_of(call: &Call<'_, '_, '_, '_>) -> Outcome<Vec<Object>> {
             .map(|element| one(call, element)?.ok_or_else(|| mismatch(call, element)))
             .collect::<Outcome<_>>()?,
     };
-    let mut objects = Vec::new();
-    let mut silent = false;
     for (text, origin) in elements {
-        // An empty file is fine, an empty result of a command is not.
-        silent |= matches!(origin, Origin::File(_));
+        has_file |= matches!(origin, Origin::File(_));
         parse(call, &text, &origin, &mut objects)?;
     }
-    if objects.is_empty() && !silent { Err(empty()) } else { Ok(objects) }
+    Ok((objects, has_file))
 }
 
 fn mismatch<'v>(call: &Call<'_, 'v, '_, '_>, value: Value<'v>) -> Failure {
