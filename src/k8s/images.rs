@@ -157,7 +157,7 @@ pub(super) fn is_known_kind(object: &Object) -> bool {
     )
 }
 
-/// Pointers to everything that has a list of containers, at any depth.
+/// Pointers to everything that has a list of containers or of init containers, at any depth.
 pub(super) fn pod_spec_pointers(value: &Value) -> Vec<String> {
     let mut found = Vec::new();
     collect_pod_specs(value, &mut Vec::new(), &mut found);
@@ -173,7 +173,7 @@ enum Step<'v> {
 fn collect_pod_specs<'v>(value: &'v Value, way: &mut Vec<Step<'v>>, found: &mut Vec<String>) {
     match value {
         Value::Object(map) => {
-            if map.get("containers").is_some_and(Value::is_array) {
+            if ["containers", "initContainers"].iter().any(|key| map.get(*key).is_some_and(Value::is_array)) {
                 let pointer = way.iter().fold(String::new(), |pointer, step| match step {
                     Step::Key(key) => child(&pointer, key),
                     Step::Index(index) => format!("{pointer}/{index}"),

@@ -245,7 +245,8 @@ fn parse_bracket(text: &str) -> Result<Step, String> {
         return parse_filter(filter.trim());
     }
     if text.starts_with(['\'', '"']) {
-        let names: Option<Vec<String>> = text.split(',').map(|name| unquoted(name.trim())).collect();
+        let names: Option<Vec<String>> =
+            text.split(',').map(|name| unquoted(name.trim()).map(|key| unescaped(&key))).collect();
         return names.map(Step::Fields).ok_or_else(|| format!("`[{text}]` is not understood"));
     }
     let number = |text: &str| text.trim().parse::<i64>().map_err(|_| format!("`[{text}]` is not understood"));
@@ -264,6 +265,16 @@ fn parse_bracket(text: &str) -> Result<Step, String> {
 
 fn unquoted(text: &str) -> Option<String> {
     ['\'', '"'].into_iter().find_map(|quote| text.strip_prefix(quote)?.strip_suffix(quote)).map(str::to_owned)
+}
+
+/// A key without the backslashes that kubectl wants before its dots: `['example\.com/image']`.
+fn unescaped(key: &str) -> String {
+    let mut text = String::new();
+    let mut characters = key.chars();
+    while let Some(c) = characters.next() {
+        text.extend(if c == '\\' { characters.next() } else { Some(c) });
+    }
+    text
 }
 
 fn parse_filter(text: &str) -> Result<Step, String> {
@@ -310,6 +321,8 @@ mod tests {
         check("{$.spec['image']}", &["/spec/image"]);
         check("{.spec.a\\.b}", &["/spec/a.b"]);
         check("{.metadata.annotations['my/key']}", &["/metadata/annotations/my~1key"]);
+        check("{.spec['a\\.b']}", &["/spec/a.b"]);
+        check("{.spec['a.b']}", &["/spec/a.b"]);
         check("{.spec.list[*].name}", &["/spec/list/0/name", "/spec/list/1/name"]);
         check("{.spec.list[-1].other}", &["/spec/list/2/other"]);
         check("{.spec.list[0:2].n}", &["/spec/list/0/n", "/spec/list/1/n"]);

@@ -127,8 +127,13 @@ impl<'a> Refinement<'a> {
             Some(similar) => diagnostic.help(format!("did you mean `{similar}`?")),
             None => diagnostic,
         };
-        let is_object = self.objects.iter().any(|object| object.object.id.name.eq_ignore_ascii_case(name));
-        let diagnostic = if is_object {
+        let is_named = |index: &usize| self.objects[*index].object.id.name.eq_ignore_ascii_case(name);
+        let holders: Vec<&Group> = self.groups.iter().filter(|group| group.objects.iter().any(is_named)).collect();
+        let diagnostic = if !holders.is_empty() {
+            // A longer name, or one of the user's: `web:deployment`.
+            let holders = quoted(holders.iter().map(|group| group.name.as_str()));
+            diagnostic.help(format!("objects of this name belong to {holders}"))
+        } else if (0..self.objects.len()).any(|index| is_named(&index)) {
             diagnostic.help(format!(
                 "there is an object of this name, but no workload: group it by `k8s_resource(new_name=…, objects=[\"{name}\"])`"
             ))
