@@ -202,7 +202,10 @@ fn check(kind: &str, errors: bool) {
     assert!(!cases.is_empty());
     for folder in cases {
         let output = run(&folder);
-        assert_eq!(output.contains("error: "), errors, "{} belongs into the other folder:\n{output}", folder.display());
+        if output.contains("error: ") != errors {
+            let _ = writeln!(failures, "{} belongs into the other folder:\n{output}", folder.display());
+            continue;
+        }
         let expected_file = folder.join("expected.txt");
         if update {
             std::fs::write(&expected_file, &output).expect("the expected output can be written");
@@ -422,7 +425,7 @@ fn a_repository_stands_for_its_root_where_a_path_is_expected() {
     for (devfile, message) in [
         ("local_resource('a', 'b', deps=repo)", "`local_resource`: for parameter `deps`: got git.Repo, want"),
         ("{repo: 1}", "`git.Repo` is not hashable"),
-        ("repo.nothing", "has no attribute"),
+        ("repo.nothing", "has no .nothing field or method"),
     ] {
         let evaluation = run(devfile);
         let found = evaluation.diagnostics.iter().map(|it| it.message.clone()).collect::<Vec<_>>().join("\n");

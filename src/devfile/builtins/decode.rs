@@ -10,7 +10,7 @@ use starlark::values::{Heap, Value};
 
 use crate::devfile::language::binding::Call;
 use crate::devfile::language::builtin::Definition;
-use crate::devfile::language::failure::Outcome;
+use crate::devfile::language::failure::{Failure, Outcome};
 use crate::diagnostic::{Diagnostic, Position, Span};
 use crate::yaml;
 
@@ -43,19 +43,23 @@ pub(crate) fn json<'v>(call: &Call<'_, 'v, '_, '_>, text: &str, file: Option<&Pa
     let decoded = match stream.next() {
         Some(Ok(decoded)) => decoded,
         Some(Err(error)) => return Err(json_error(call, &error, file).into()),
-        None => return call.fail("the JSON text is empty"),
+        None => return Err(in_file(call, file, "the JSON text is empty")),
     };
     if stream.next().is_some() {
-        return call.fail("found multiple JSON values");
+        return Err(in_file(call, file, "found multiple JSON values"));
     }
     if let Some(number) = number_without_place(text) {
-        return Err(call
-            .failure(format_args!("the number `{number}` is no integer of 64 bits and has no decimal point"))
-            .help("write a float with a point: `1.0e3`"));
+        let problem = format!("the number `{number}` is no integer of 64 bits and has no decimal point");
+        return Err(in_file(call, file, &problem).help("write a float with a point: `1.0e3`"));
     }
-    match value(call.heap(), &decoded) {
-        Some(value) => Ok(value),
-        None => call.fail("a number is out of the range of 64 bits"),
+    value(call.heap(), &decoded).ok_or_else(|| in_file(call, file, "a number is out of the range of 64 bits"))
+}
+
+/// A failure that names the file, where the text comes from one (reference §2.2).
+fn in_file(call: &Call<'_, '_, '_, '_>, file: Option<&Path>, problem: &str) -> Failure {
+    match file {
+        Some(file) => call.failure(format_args!("`{}`: {problem}", file.display())),
+        None => call.failure(problem),
     }
 }
 
@@ -138,9 +142,8 @@ pub(crate) fn single<'v>(
 ) -> Outcome<Value<'v>> {
     match &parse(call, text, file)?[..] {
         [] => Ok(Value::new_none()),
-        [document] => decoded(call, document),
-        _ => Err(call
-            .failure("the text holds several YAML documents")
+        [document] => decoded(call, document, file),
+        _ => Err(in_file(call, file, "the text holds several YAML documents")
             .help(format!("use `{stream}` to get all of them"))),
     }
 }
@@ -148,12 +151,12 @@ pub(crate) fn single<'v>(
 /// All documents that are not empty.
 pub(crate) fn documents<'v>(call: &Call<'_, 'v, '_, '_>, text: &str, file: Option<&Path>) -> Outcome<Value<'v>> {
     let values: Outcome<Vec<Value<'v>>> =
-        parse(call, text, file)?.iter().map(|document| decoded(call, document)).collect();
+        parse(call, text, file)?.iter().map(|document| decoded(call, document, file)).collect();
     Ok(call.heap().alloc(AllocList(values?)))
 }
 
-fn decoded<'v>(call: &Call<'_, 'v, '_, '_>, document: &Json) -> Outcome<Value<'v>> {
-    value(call.heap(), document).ok_or_else(|| call.failure("a number is out of the range of 64 bits"))
+fn decoded<'v>(call: &Call<'_, 'v, '_, '_>, document: &Json, file: Option<&Path>) -> Outcome<Value<'v>> {
+    value(call.heap(), document).ok_or_else(|| in_file(call, file, "a number is out of the range of 64 bits"))
 }
 
 fn decode_json<'v>(call: &mut Call<'_, 'v, '_, '_>) -> Outcome<Value<'v>> {

@@ -21,7 +21,9 @@ fn docker_build<'v>(call: &mut Call<'_, 'v, '_, '_>) -> Outcome<Value<'v>> {
     };
     let contents = call.text("dockerfile_contents")?;
     if file.is_some() && contents.is_some() {
-        return call.fail("both `dockerfile` and `dockerfile_contents` are given");
+        return Err(call
+            .failure("both `dockerfile` and `dockerfile_contents` are given")
+            .help("`dockerfile` names a file, `dockerfile_contents` is the text itself: give one of them"));
     }
     let dockerfile = if let Some(contents) = contents {
         Dockerfile { path: None, contents }

@@ -16,11 +16,15 @@ use crate::project::{ExitPolicy, LiveUpdate, RestartProcess, Run, Sync};
 /// Where the script of `restart_process()` leaves its process id when nothing else is said.
 const RESTART_FILE: &str = "/tmp/.restart-proc";
 
-/// The `live_update=` of a call; `None` without steps.
+/// The `live_update=` of a call; `None` without steps. A step alone is a list of one, as in Tilt.
 pub(crate) fn steps(call: &Call<'_, '_, '_, '_>) -> Outcome<Option<LiveUpdate>> {
     let Some(value) = call.get("live_update").filter(|value| !value.is_none()) else { return Ok(None) };
-    let elements =
-        list_or_tuple(value).ok_or_else(|| call.mismatch("live_update", value, "a list of live update steps"))?;
+    let elements = match step_of(value) {
+        Some(_) => vec![value],
+        None => {
+            list_or_tuple(value).ok_or_else(|| call.mismatch("live_update", value, "a list of live update steps"))?
+        }
+    };
     if elements.is_empty() {
         return Ok(None);
     }

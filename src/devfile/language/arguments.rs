@@ -157,8 +157,13 @@ impl<'v> Call<'_, 'v, '_, '_> {
         if value.unpack_str().is_some() {
             return Ok(vec![self.path_of(parameter, value)?]);
         }
-        let want = "a path or a list of paths";
-        let elements = list_or_tuple(value).ok_or_else(|| self.mismatch(parameter, value, want))?;
+        let elements = list_or_tuple(value).ok_or_else(|| {
+            let failure = self.mismatch(parameter, value, "a path or a list of paths");
+            match GitRepo::from_value(value) {
+                Some(_) => failure.help("a repository stands in a list: `[REPOSITORY]`"),
+                None => failure,
+            }
+        })?;
         elements.into_iter().map(|element| self.path_of(parameter, element)).collect()
     }
 
@@ -361,8 +366,9 @@ pub(crate) fn article(type_name: &str) -> String {
     }
 }
 
-/// A duration in Go's syntax: numbers with units, without sign.
+/// A duration in Go's syntax: numbers with units, not below zero.
 pub(crate) fn parse_duration(text: &str) -> Option<Duration> {
+    let text = text.strip_prefix('+').unwrap_or(text);
     if text == "0" {
         return Some(Duration::ZERO);
     }

@@ -24,7 +24,7 @@ pub(crate) fn execute(session: &Session, path: &Path) -> Outcome<FrozenModule> {
         Some(ModuleState::Done(module)) => return Ok(module),
         Some(ModuleState::Failed(failure)) => return Err(failure),
         Some(ModuleState::Executing) => {
-            return Err(Failure::new(format!("circular load: `{}` is already being executed", path.display())));
+            return Err(Failure::new(format!("Circular load: {} is already being executed", path.display())));
         }
         None => {}
     }

@@ -38,7 +38,11 @@ pub(super) fn reworded(error: &starlark::Error) -> Diagnostic {
     if let Some(problem) = text.strip_prefix("Parse error: ") {
         return syntax(problem);
     }
-    operation(&text).or_else(|| call(&text)).or_else(|| value(&text)).unwrap_or_else(|| plain(&text))
+    operation(&text)
+        .or_else(|| call(&text))
+        .or_else(|| argument(&text))
+        .or_else(|| value(&text))
+        .unwrap_or_else(|| plain(&text))
 }
 
 /// The crate's words.
@@ -64,6 +68,7 @@ fn syntax(problem: &str) -> Diagnostic {
             }
             "is" => diagnostic.help("compare with `==`"),
             "class" => diagnostic.help("`struct(…)` makes a record"),
+            "yield" => diagnostic.help("collect the values in a list, and return the list"),
             "with" => diagnostic.help("`read_file(…)` reads a file, `local(…)` runs a command"),
             "del" => diagnostic.help("`DICT.pop(KEY)` and `LIST.pop(INDEX)` remove an element"),
             "global" | "nonlocal" => {
@@ -83,8 +88,15 @@ fn syntax(problem: &str) -> Diagnostic {
         return Diagnostic::error("the indentation of this line is that of no line above")
             .help("all lines of a block begin in the same column");
     }
+    if problem.starts_with("unexpected keyword 'for', expected symbol ')'") {
+        return Diagnostic::error("a loop in `(…)` makes no values: there are no generators")
+            .help("make a list: `[VALUE for NAME in LIST]`");
+    }
     let diagnostic = plain(problem);
     let help = match problem {
+        _ if problem.starts_with("unexpected keyword 'def'") => {
+            "a function begins with `def` alone, there is no `async`"
+        }
         _ if problem.starts_with("invalid input `?`") => "write `A if CONDITION else B`",
         _ if problem.starts_with("invalid input `!`") => "write `not`",
         _ if problem.starts_with("unexpected symbol '&'") => "write `and`",
@@ -179,6 +191,24 @@ fn call(text: &str) -> Option<Diagnostic> {
     })
 }
 
+/// What is wrong with an argument of a method or function of the language itself.
+fn argument(text: &str) -> Option<Diagnostic> {
+    if let Some(rest) = text.strip_prefix("Type of parameter ") {
+        let (parameter, types) = rest.split_once(" doesn't match, expected `")?;
+        let (want, got) = types.split_once("`, actual `")?;
+        let got = got.trim_end_matches('`');
+        let (kind, shown) = got.split_once(" (repr: ").unwrap_or((got, ""));
+        let shown = shown.trim_end_matches(')');
+        let kind = if kind == "NoneType" { "None" } else { kind };
+        let got = if shown.is_empty() || kind == "None" { kind.to_owned() } else { format!("{kind} `{shown}`") };
+        return Some(Diagnostic::error(format!("for parameter {parameter}: got {got}, want {want}")));
+    }
+    let (want, got) = text.strip_prefix("Wrong number of positional arguments, expected ")?.split_once(", got ")?;
+    let want = want.strip_prefix("between ").map_or_else(|| want.to_owned(), |range| range.replace(" and ", " to "));
+    let arguments = if got == "1" { "argument" } else { "arguments" };
+    Some(Diagnostic::error(format!("got {got} positional {arguments}, want {want}")))
+}
+
 /// What is wrong with a value.
 fn value(text: &str) -> Option<Diagnostic> {
     if text == "Immutable" {
@@ -226,14 +256,22 @@ fn value(text: &str) -> Option<Diagnostic> {
     if text.ends_with("`load` must only occur at the top of a module") {
         return Some(plain(text).help("`include(PATH)` and `load_dynamic(PATH)` can stand anywhere"));
     }
+    missing_attribute(text)
+}
+
+/// What a value does not have. The reference (§1.2) gives the words.
+fn missing_attribute(text: &str) -> Option<Diagnostic> {
     let (kind, attribute) = text.strip_prefix("Object of type `")?.split_once("` has no attribute `")?;
-    let name = attribute.split('`').next().unwrap_or(attribute);
-    let diagnostic = plain(text);
+    let (name, rest) = attribute.split_once('`')?;
+    let diagnostic = Diagnostic::error(format!("{} has no .{} field or method", article(kind), restore(name)));
     Some(match kind {
         "dict" => diagnostic.help(format!("`DICT[\"{name}\"]` gives an element")),
         "NoneType" => diagnostic.help("a function without `return` gives `None`"),
         "blob" => diagnostic.help("make a string of it: `str(…)`"),
-        _ => diagnostic,
+        _ => match rest.split_once("did you mean `").and_then(|(_, suggestion)| suggestion.split_once('`')) {
+            Some((suggestion, _)) => diagnostic.help(format!("did you mean `{suggestion}`?")),
+            None => diagnostic,
+        },
     })
 }
 
