@@ -1,5 +1,6 @@
 //! The entry point: text to documents and diagnostics.
 
+use std::borrow::Cow;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -9,6 +10,9 @@ use serde_json::Value;
 use super::compose::{Composer, span_of};
 use super::json_stream::parse_json_stream;
 use crate::diagnostic::{Diagnostic, Position, Span};
+
+/// How many values of a text may stand behind tabs; each of them costs a further look at the text.
+const MAX_TABS: usize = 200;
 
 /// One document of a stream.
 #[derive(Clone, Debug, PartialEq)]
@@ -38,13 +42,30 @@ impl Parsed {
 /// Parses a stream of YAML documents, or of JSON objects as kubectl also takes them. `file` names the text in
 /// diagnostics.
 pub fn parse_documents(text: &str, file: &Arc<Path>) -> Parsed {
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    if let Some(documents) = parse_json_stream(text, file) {
+    let mut text = Cow::Borrowed(text.strip_prefix('\u{feff}').unwrap_or(text));
+    if let Some(documents) = parse_json_stream(&text, file) {
         return Parsed { documents, diagnostics: Vec::new() };
     }
+    for _ in 0..MAX_TABS {
+        let (mut parsed, error) = compose(&text, file);
+        let Some(error) = error else { return parsed };
+        let Some(mended) = without_tab(&text, &error) else {
+            parsed.diagnostics.push(syntax_error(&error, &text, file));
+            return parsed;
+        };
+        text = Cow::Owned(mended);
+    }
+    let (mut parsed, error) = compose(&text, file);
+    parsed.diagnostics.extend(error.map(|error| syntax_error(&error, &text, file)));
+    parsed
+}
+
+/// The documents up to the first error of syntax.
+fn compose(text: &str, file: &Arc<Path>) -> (Parsed, Option<ScanError>) {
     let mut composer = Composer::new(Arc::clone(file));
     let mut parser = Parser::new_from_str(text);
     let mut documents = Vec::new();
+    let mut syntax = None;
     while let Some(next) = parser.next_event() {
         match next {
             Ok((Event::StreamStart | Event::Nothing, _)) => {}
@@ -58,12 +79,27 @@ pub fn parse_documents(text: &str, file: &Arc<Path>) -> Parsed {
                 }
             }
             Err(error) => {
-                composer.diagnostics.push(syntax_error(&error, text, file));
+                syntax = Some(error);
                 break;
             }
         }
     }
-    Parsed { documents, diagnostics: composer.diagnostics }
+    (Parsed { documents, diagnostics: composer.diagnostics }, syntax)
+}
+
+/// The text with blanks for the tabs between a `:` and its value, where the parser has stopped for them: YAML and Go's
+/// parser take them. Columns stay what they are.
+fn without_tab(text: &str, error: &ScanError) -> Option<String> {
+    if !error.info().starts_with("':' must be followed by") {
+        return None;
+    }
+    let value = text.char_indices().nth(error.marker().index()).map_or(text.len(), |(place, _)| place);
+    let before = text[..value].trim_end_matches([' ', '\t']);
+    if !before.ends_with(':') || text[value..].starts_with("- ") {
+        return None;
+    }
+    let blanks = " ".repeat(value - before.len());
+    Some(format!("{before}{blanks}{}", &text[value..]))
 }
 
 fn syntax_error(error: &ScanError, text: &str, file: &Arc<Path>) -> Diagnostic {
@@ -122,6 +158,17 @@ mod tests {
             format!("{}:{}: {}", span.start.line, span.start.column, diagnostic.message)
         };
         parse(text).diagnostics.iter().map(describe).collect()
+    }
+
+    #[test]
+    fn tabs_may_stand_between_a_key_and_its_value() {
+        let parsed = parse("a:\tb\nc: \t1 # \tno\nd:\t\t\"e:\tf\"\ng:\n  h:\ttrue\n  i:\t[x]\n---\nj:\tk\n");
+        assert!(parsed.diagnostics.is_empty(), "{:?}", parsed.diagnostics);
+        let values: Vec<Value> = parsed.documents.into_iter().map(|document| document.value).collect();
+        let first = json!({"a": "b", "c": 1, "d": "e:\tf", "g": {"h": true, "i": ["x"]}});
+        assert_eq!(values, [first, json!({"j": "k"})]);
+        assert!(parse("a:\t- b\n").has_errors(), "a list begins on a line of its own");
+        assert!(parse("a:\n\tb: c\n").has_errors(), "tabs do not indent");
     }
 
     #[test]

@@ -424,7 +424,7 @@ fn a_repository_stands_for_its_root_where_a_path_is_expected() {
     assert!(local.deps[0].is_repository_root);
     for (devfile, message) in [
         ("local_resource('a', 'b', deps=repo)", "`local_resource`: for parameter `deps`: got git.Repo, want"),
-        ("{repo: 1}", "`git.Repo` is not hashable"),
+        ("{repo: 1}", "a git.Repo is not hashable"),
         ("repo.nothing", "has no .nothing field or method"),
     ] {
         let evaluation = run(devfile);
@@ -446,6 +446,25 @@ fn the_examples_load() {
         let problems: Vec<String> = outcome.diagnostics.iter().map(|diagnostic| render(diagnostic, &style)).collect();
         assert!(outcome.project.is_some(), "{}: {}", dir.display(), problems.join("\n"));
     }
+}
+
+#[test]
+fn the_first_and_the_last_line_of_a_run() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let lines = |devfile: &str| {
+        std::fs::write(folder.path().join("Devfile"), devfile).expect("the Devfile can be written");
+        let store = LogStore::new();
+        let log = store.sink(None, LogSource::Build);
+        devloop::devfile::load(LoadOptions { log, ..options(folder.path(), &CancellationToken::new()) });
+        store.reader().since(0).iter().map(|line| line.text.to_string()).collect::<Vec<_>>()
+    };
+    let good = lines("print('between')\nlocal_resource('web', 'true')\n");
+    assert_eq!(good[0], format!("Loading {}", folder.path().canonicalize().expect("a path").join("Devfile").display()));
+    assert_eq!(good[1], "between");
+    assert!(good[2].starts_with("Successfully loaded Devfile in 0.") && good[2].ends_with(" s"), "{good:?}");
+    assert_eq!(good.len(), 3, "{good:?}");
+    let bad = lines("print('before')\nfail('no')\n");
+    assert!(!bad.iter().any(|line| line.contains("Successfully")), "{bad:?}");
 }
 
 #[test]

@@ -223,6 +223,19 @@ fn value(text: &str) -> Option<Diagnostic> {
                 .help("loop over a copy: `for x in list(VALUE):`"),
         );
     }
+    if let Some(kind) = text
+        .strip_prefix("Value of type `")
+        .and_then(|rest| rest.trim_end_matches('.').strip_suffix("` is not hashable"))
+    {
+        let name = article(kind);
+        let diagnostic =
+            Diagnostic::error(format!("{name} is not hashable: it can be no key of a dict and no element of a set"));
+        return Some(match kind {
+            "list" => diagnostic.help("a tuple can: `tuple(LIST)`"),
+            "blob" => diagnostic.help("make a string of it: `str(…)`"),
+            _ => diagnostic,
+        });
+    }
     if let Some(rest) = text.strip_prefix("Key `")
         && let Some(key) = rest.strip_suffix("` was not found")
     {
