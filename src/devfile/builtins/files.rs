@@ -15,13 +15,18 @@ fn blob<'v>(call: &mut Call<'_, 'v, '_, '_>) -> Outcome<Value<'v>> {
     Ok(call.heap().alloc(Blob::new(call.string("input")?, "Devfile blob() call")))
 }
 
+/// Whether there is no such file. Other reasons why it cannot be read are errors, default or not (reference §2.2).
+fn is_missing(path: &Path) -> bool {
+    std::fs::metadata(path).is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound)
+}
+
 /// The path and the text of the file; no text when it is missing.
 fn read(call: &Call<'_, '_, '_, '_>) -> Outcome<(PathBuf, Option<String>)> {
     let path = call.dir("paths")?;
     if path.is_dir() {
         return call.fail(format_args!("`{}` is a folder", path.display()));
     }
-    if !path.exists() && call.get("default").is_some() {
+    if is_missing(&path) && call.get("default").is_some() {
         call.session.watch(&path);
         return Ok((path, None));
     }
@@ -36,7 +41,7 @@ fn read_file<'v>(call: &mut Call<'_, 'v, '_, '_>) -> Outcome<Value<'v>> {
     };
     let path = call.dir("paths")?;
     if let Some(default) = default
-        && !path.exists()
+        && is_missing(&path)
     {
         call.session.watch(&path);
         return Ok(call.heap().alloc(Blob::new(default, format!("file: {}", path.display()))));
