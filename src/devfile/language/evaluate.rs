@@ -9,7 +9,7 @@ use super::failure::{Failure, Outcome};
 use super::globals;
 use super::paths;
 use super::session::{ModuleState, Session, read_text};
-use super::universe;
+use super::{shadowed, universe};
 use crate::devfile::extensions::{self, built_in};
 
 /// How deep calls may be nested.
@@ -61,6 +61,7 @@ fn run(session: &Session, path: &Path, text: &str) -> starlark::Result<(FrozenMo
     let loader = Loader { session };
     Module::with_temp_heap(|module| {
         globals::predeclare(&module, session, path);
+        shadowed::keep_until_assigned(&module, &ast);
         let exit = {
             let mut eval = Evaluator::new(&module);
             eval.set_loader(&loader);

@@ -14,7 +14,7 @@ use starlark_syntax::syntax::ast::Visibility;
 use super::builtin::Builtin;
 use super::rewrite;
 use super::session::Session;
-use super::universe;
+use super::{shadowed, universe};
 use crate::devfile::builtins;
 use crate::devfile::values::namespace::Namespace;
 use crate::devfile::values::trigger_mode::TriggerModeValue;
@@ -59,7 +59,9 @@ pub(crate) fn keep_names(module: &Module<'_>) {
         let own = visibility == Visibility::Public || name.starts_with('_');
         let hidden = ["__file__", "__name__", rewrite::LOOP_VARIABLE, rewrite::BASE_VARIABLE, rewrite::INDEX_VARIABLE]
             .contains(&name);
-        let predeclared = || module.get(name).is_some_and(|value| Namespace::from_value(value).is_some());
+        let is_predeclared =
+            |value: Value<'_>| Namespace::from_value(value).is_some() || shadowed::is_builtin(name, value);
+        let predeclared = || module.get(name).is_some_and(is_predeclared);
         (own && !hidden && !predeclared()).then(|| name.to_owned())
     });
     let mut names: Vec<String> = names.collect();

@@ -19,6 +19,7 @@ mod percent;
 pub(crate) mod rewrite;
 #[expect(unsafe_code, reason = "starlark's derive macro implements an unsafe marker trait")]
 pub(crate) mod session;
+mod shadowed;
 pub(crate) mod show;
 pub(crate) mod signature;
 pub(crate) mod source;
