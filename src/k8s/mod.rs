@@ -20,6 +20,7 @@ mod pod_template;
 #[cfg(test)]
 mod pod_tests;
 mod secrets;
+mod typed_fields;
 
 pub use images::{ImageMatcher, ImagePlace, ImageUse, ImageUseError, dotted, env_images, image_uses};
 pub use inject::{InjectError, Injected, InjectedImage, Injection, Wrapper, inject, inject_all};

@@ -1,11 +1,13 @@
 //! YAML text to objects, with a place for every problem.
 
+use std::borrow::Cow;
 use std::path::Path;
 use std::sync::Arc;
 
 use serde_json::Value;
 
 use super::object::{Object, ObjectId};
+use super::typed_fields::wrong_type;
 use crate::diagnostic::{Diagnostic, Span};
 use crate::yaml::{Positions, parse_documents};
 
@@ -66,7 +68,7 @@ impl Reader<'_> {
                 self.result.objects.push(Object { id, value, origin: element.span.clone(), locators: Vec::new() });
             }
             Err(problem) => {
-                let span = self.place(element, problem.pointer);
+                let span = self.place(element, &problem.pointer);
                 let mut diagnostic = Diagnostic::error(problem.message).at(span);
                 if let Some(help) = problem.help {
                     diagnostic = diagnostic.help(help);
@@ -112,7 +114,7 @@ fn with_item_type(mut item: Value, list: &Value) -> Value {
 
 struct Problem {
     message: String,
-    pointer: &'static str,
+    pointer: Cow<'static, str>,
     help: Option<String>,
 }
 
@@ -120,7 +122,7 @@ fn identify(value: &Value) -> Result<ObjectId, Problem> {
     let Value::Object(map) = value else {
         return Err(Problem {
             message: format!("expected a Kubernetes object, found {}", describe(value)),
-            pointer: "",
+            pointer: "".into(),
             help: Some("an object is a mapping with `apiVersion`, `kind` and `metadata`".to_owned()),
         });
     };
@@ -129,12 +131,16 @@ fn identify(value: &Value) -> Result<ObjectId, Problem> {
     let metadata = match map.get("metadata") {
         Some(Value::Object(metadata)) => metadata,
         Some(Value::Null) | None => {
-            return Err(Problem { message: format!("this {kind} has no `metadata.name`"), pointer: "", help: None });
+            return Err(Problem {
+                message: format!("this {kind} has no `metadata.name`"),
+                pointer: "".into(),
+                help: None,
+            });
         }
         Some(other) => {
             return Err(Problem {
                 message: format!("`metadata` of this {kind} must be a mapping, found {}", describe(other)),
-                pointer: "/metadata",
+                pointer: "/metadata".into(),
                 help: None,
             });
         }
@@ -161,10 +167,23 @@ fn identify(value: &Value) -> Result<ObjectId, Problem> {
                     &field[..field.len() - 1],
                     describe(value)
                 ),
-                pointer,
+                pointer: pointer.into(),
                 help: Some("quote it".to_owned()),
             });
         }
+    }
+    if let Some(wrong) = wrong_type(&api_version, &kind, map) {
+        let is_quotable = wrong.expected == "text" && !(wrong.found.is_array() || wrong.found.is_object());
+        return Err(Problem {
+            message: format!(
+                "`{}` of {kind} `{name}` must be {}, found {}",
+                wrong.path,
+                wrong.expected,
+                describe(wrong.found)
+            ),
+            help: is_quotable.then(|| format!("quote it: `\"{}\"`", wrong.found)),
+            pointer: wrong.pointer.into(),
+        });
     }
     Ok(ObjectId { api_version, kind, namespace, name })
 }
@@ -173,11 +192,11 @@ fn text_field(value: Option<&Value>, name: &str, pointer: &'static str) -> Resul
     match value {
         Some(Value::String(text)) if !text.is_empty() => Ok(text.clone()),
         Some(Value::String(_) | Value::Null) | None => {
-            Err(Problem { message: format!("a Kubernetes object needs `{name}`"), pointer, help: None })
+            Err(Problem { message: format!("a Kubernetes object needs `{name}`"), pointer: pointer.into(), help: None })
         }
         Some(other) => Err(Problem {
             message: format!("`{name}` must be text, found {}", describe(other)),
-            pointer,
+            pointer: pointer.into(),
             help: Some(format!("quote it: `\"{other}\"`")),
         }),
     }

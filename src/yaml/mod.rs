@@ -5,10 +5,15 @@
 
 mod compose;
 mod emit;
+#[cfg(test)]
+mod emit_tests;
 mod json_stream;
+mod key_order;
 mod parse;
 mod positions;
 mod scalar;
+mod style;
+mod timestamp;
 
 pub use emit::{KeyOrder, to_yaml, to_yaml_with};
 pub use parse::{Document, Parsed, parse_documents};

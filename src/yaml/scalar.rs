@@ -184,11 +184,20 @@ pub(super) fn float_value(number: f64) -> Option<Value> {
 
 /// The text of a number that is used as a key: Go's `FormatFloat(number, 'g', -1, 32)`.
 pub(super) fn float_key(number: f64) -> String {
-    let scientific = format!("{:e}", number as f32);
-    let Some((mantissa, exponent)) = scientific.split_once('e') else { return scientific };
+    shortest(&format!("{:e}", number as f32), || (number as f32).to_string())
+}
+
+/// The text of a number that is not whole: Go's `FormatFloat(number, 'g', -1, 64)`.
+pub(super) fn go_float(number: f64) -> String {
+    shortest(&format!("{number:e}"), || number.to_string())
+}
+
+/// With an exponent of two digits where the number is small or large.
+fn shortest(scientific: &str, decimal: impl FnOnce() -> String) -> String {
+    let Some((mantissa, exponent)) = scientific.split_once('e') else { return decimal() };
     let exponent: i32 = exponent.parse().unwrap_or(0);
     if (-4..6).contains(&exponent) {
-        return (number as f32).to_string();
+        return decimal();
     }
     let sign = if exponent < 0 { '-' } else { '+' };
     format!("{mantissa}e{sign}{:02}", exponent.abs())

@@ -8,7 +8,7 @@ use serde_json::Value as Json;
 
 use super::api_runtime::{check_names, command_line, disabled, resource_of, text, texts};
 use super::images::Images;
-use crate::devfile::language::arguments::parse_duration;
+use crate::devfile::language::go_duration::parse_duration;
 use crate::diagnostic::{Diagnostic, did_you_mean};
 use crate::k8s::{
     ImageLocator, LabelOperator, LabelRequirement, LabelSelector, Object, ObjectId, image_uses, parse_objects,

@@ -13,6 +13,7 @@ use starlark::values::{Heap, UnpackValue as _, Value};
 
 use super::binding::Call;
 use super::failure::{Failure, Outcome};
+use super::go_duration::parse_duration;
 use super::link_url::link_url;
 use super::paths;
 use crate::devfile::values::blob::Blob;
@@ -366,37 +367,6 @@ pub(crate) fn article(type_name: &str) -> String {
     }
 }
 
-/// A duration in Go's syntax: numbers with units, not below zero.
-pub(crate) fn parse_duration(text: &str) -> Option<Duration> {
-    let text = text.strip_prefix('+').unwrap_or(text);
-    if text == "0" {
-        return Some(Duration::ZERO);
-    }
-    let mut rest = text;
-    let mut total = 0.0;
-    if rest.is_empty() {
-        return None;
-    }
-    while !rest.is_empty() {
-        let digits = rest.find(|c: char| !c.is_ascii_digit() && c != '.')?;
-        let number: f64 = rest[..digits].parse().ok()?;
-        let unit_end = rest[digits..].find(|c: char| c.is_ascii_digit() || c == '.').map_or(rest.len(), |i| digits + i);
-        total += number
-            * match &rest[digits..unit_end] {
-                "ns" => 1e-9,
-                "us" | "µs" | "μs" => 1e-6,
-                "ms" => 1e-3,
-                "s" => 1.0,
-                "m" => 60.0,
-                "h" => 3600.0,
-                _ => return None,
-            };
-        rest = &rest[unit_end..];
-    }
-    // Rounded to nanoseconds: `1.1s` shall not become 1.100000000088 seconds.
-    Duration::try_from_secs_f64((total * 1e9).round() / 1e9).ok()
-}
-
 fn check_label(label: &str) -> Result<(), &'static str> {
     let inner = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     let end = |c: Option<char>| c.is_some_and(|c| c.is_ascii_alphanumeric());
@@ -426,17 +396,6 @@ pub(crate) fn not_in_this_version(name: &str) -> Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn durations_follow_the_go_syntax() {
-        for (text, seconds) in [("1m30s", 90.0), ("500ms", 0.5), ("1h", 3600.0), ("0s", 0.0), ("0", 0.0), ("1.5s", 1.5)]
-        {
-            assert_eq!(parse_duration(text), Some(Duration::from_secs_f64(seconds)), "{text}");
-        }
-        for text in ["", "5", "s", "1 s", "-1s", "1d", "abc", "1h-", "..s"] {
-            assert_eq!(parse_duration(text), None, "{text}");
-        }
-    }
 
     #[test]
     fn labels_follow_kubernetes() {

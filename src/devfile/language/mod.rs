@@ -10,6 +10,7 @@ pub(crate) mod environment;
 pub(crate) mod evaluate;
 pub(crate) mod failure;
 pub(crate) mod globals;
+pub(crate) mod go_duration;
 pub(crate) mod link_url;
 mod memory;
 mod nearby;

@@ -7,9 +7,10 @@ use starlark::values::Value;
 use starlark::values::dict::DictRef;
 
 use super::schema::{Field, FieldType, Shape, shape};
-use crate::devfile::language::arguments::{integer_of, list_or_tuple, parse_duration, text_of};
+use crate::devfile::language::arguments::{integer_of, list_or_tuple, text_of};
 use crate::devfile::language::binding::Call;
 use crate::devfile::language::failure::{Failure, Outcome};
+use crate::devfile::language::go_duration::parse_duration;
 use crate::devfile::values::api_value::ApiValue;
 use crate::diagnostic::did_you_mean;
 
