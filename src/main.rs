@@ -2,13 +2,6 @@
 
 use std::process::ExitCode;
 
-use mimalloc::MiMalloc;
-
-/// A configuration makes millions of small values on a thread of its own, where the C library's allocator asks the kernel
-/// for each page: `docs/performance.md` has the figures.
-#[global_allocator]
-static ALLOCATOR: MiMalloc = MiMalloc;
-
 fn main() -> ExitCode {
     // Before anything else: a supervisor is started for each local command and has to be quick and small.
     let mut arguments = std::env::args_os();

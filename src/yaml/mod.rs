@@ -3,6 +3,7 @@
 //! The rules are those of go-yaml 2, because that is what kubectl, Helm and kustomize read manifests with:
 //! `0644` is 420, `yes` is true, `1:30` is a string, `<<` merges, of duplicate keys the last wins.
 
+mod block;
 mod compose;
 mod emit;
 #[cfg(test)]

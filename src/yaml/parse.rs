@@ -7,6 +7,7 @@ use std::sync::Arc;
 use saphyr_parser::{Event, Parser, ScanError};
 use serde_json::Value;
 
+use super::block::parse_block;
 use super::compose::{Composer, span_of};
 use super::json_stream::parse_json_stream;
 use crate::diagnostic::{Diagnostic, Position, Span};
@@ -42,10 +43,16 @@ impl Parsed {
 /// Parses a stream of YAML documents, or of JSON objects as kubectl also takes them. `file` names the text in
 /// diagnostics.
 pub fn parse_documents(text: &str, file: &Arc<Path>) -> Parsed {
-    let mut text = Cow::Borrowed(text.strip_prefix('\u{feff}').unwrap_or(text));
-    if let Some(documents) = parse_json_stream(&text, file) {
-        return Parsed { documents, diagnostics: Vec::new() };
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    match parse_json_stream(text, file).or_else(|| parse_block(text, file)) {
+        Some(documents) => Parsed { documents, diagnostics: Vec::new() },
+        None => parse_all_of_yaml(text, file),
     }
+}
+
+/// Parses whatever is YAML.
+pub(super) fn parse_all_of_yaml(text: &str, file: &Arc<Path>) -> Parsed {
+    let mut text = Cow::Borrowed(text);
     for _ in 0..MAX_TABS {
         let (mut parsed, error) = compose(&text, file);
         let Some(error) = error else { return parsed };
