@@ -77,6 +77,7 @@ impl Engine {
         self.now = now.max(self.now);
         self.record(event);
         self.plan();
+        self.note_readers();
         std::mem::take(&mut self.effects)
     }
 

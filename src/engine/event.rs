@@ -22,6 +22,21 @@ pub enum Event {
     Command(Command),
     /// These files were changed, created or deleted; absolute paths.
     FilesChanged(Vec<PathBuf>),
+    /// git has begun to change files of this work tree: what reads them would see a mixture.
+    GitBegan {
+        /// The root of the work tree.
+        repository: PathBuf,
+    },
+    /// git has finished there.
+    GitEnded {
+        /// The root of the work tree.
+        repository: PathBuf,
+        /// The files that have changed; absolute paths.
+        changed: Vec<PathBuf>,
+        /// Files that were written meanwhile and are now as they were before: who has read them in between has read
+        /// something else.
+        same: Vec<PathBuf>,
+    },
     /// A piece of work says how far it is, for people.
     Progressed {
         /// The work.

@@ -7,6 +7,8 @@ use crate::project::{ImageName, ResourceName};
 pub enum Hold {
     /// The configuration is being loaded again.
     ReloadingConfig,
+    /// git changes the files that it is made of.
+    WaitingForGit,
     /// A local update that must run alone is running.
     WaitingForLocal(ResourceName),
     /// It is a local update that must run alone, and something else runs.
@@ -42,6 +44,7 @@ impl Hold {
             Self::MustRunAlone(names) | Self::WaitingForDependencies(names) => names,
             Self::BuildingComponent(_)
             | Self::ReloadingConfig
+            | Self::WaitingForGit
             | Self::WaitingForUncategorized
             | Self::WaitingForCluster
             | Self::WaitingForDocker
@@ -56,6 +59,8 @@ impl Hold {
     pub fn code(&self) -> &'static str {
         match self {
             Self::ReloadingConfig => "tiltfile-reload",
+            // Not one of theirs.
+            Self::WaitingForGit => "waiting-for-git",
             Self::WaitingForLocal(_) => "waiting-for-local",
             Self::MustRunAlone(_) => "is-unparallelizable-local",
             Self::WaitingForUncategorized => "waiting-for-uncategorized",
@@ -74,6 +79,7 @@ impl std::fmt::Display for Hold {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::ReloadingConfig => f.write_str("the configuration is being reloaded"),
+            Self::WaitingForGit => f.write_str("git is changing its files"),
             Self::WaitingForLocal(name) => write!(f, "{name} must run alone"),
             Self::MustRunAlone(names) => write!(f, "it must run alone, and {} run", list(names)),
             Self::WaitingForUncategorized => f.write_str("uncategorized objects are deployed first"),

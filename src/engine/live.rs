@@ -60,7 +60,10 @@ impl Engine {
     pub(super) fn plan_live_updates(&mut self) {
         let Some(project) = self.state.project.clone() else { return };
         for resource in project.resources.values() {
-            if live_images(&project, &resource.target).next().is_some() && !self.place_is_away(&resource.target) {
+            if live_images(&project, &resource.target).next().is_some()
+                && !self.place_is_away(&resource.target)
+                && !self.is_held_by_git(&project, resource)
+            {
                 self.plan_live_update(&project, resource);
             }
         }
@@ -325,6 +328,7 @@ impl Engine {
                 && self.is_live_updatable_now(resource)
             {
                 let hold = match &resource.target {
+                    _ if self.is_held_by_git(&project, resource) => Hold::WaitingForGit,
                     target if !self.place_is_away(target) => Hold::WaitingForDeploy,
                     Target::Compose(_) => Hold::WaitingForDocker,
                     Target::Kubernetes(_) | Target::Local(_) => Hold::WaitingForCluster,

@@ -3,6 +3,7 @@
 
 mod engine;
 mod event;
+mod git;
 mod command;
 mod commands;
 mod effect;

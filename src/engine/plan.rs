@@ -42,7 +42,8 @@ impl Engine {
     }
 
     fn plan_config(&mut self) {
-        if self.state.config.pending && self.state.config.running.is_none() {
+        let held = self.state.config.loads > 0 && self.git_holds_config();
+        if self.state.config.pending && self.state.config.running.is_none() && !held {
             self.state.config.pending = false;
             let work = self.state.start_work(Work::Config);
             self.state.config.running = Some(work);
@@ -234,6 +235,9 @@ impl Engine {
     fn hold_of(&self, project: &Project, resource: &Resource) -> Option<Hold> {
         if self.state.config.running.is_some() || self.state.config.pending {
             return Some(Hold::ReloadingConfig);
+        }
+        if self.is_held_by_git(project, resource) {
+            return Some(Hold::WaitingForGit);
         }
         let updating = || self.state.resources.iter().filter(|(_, state)| state.update.is_some());
         let alone =

@@ -22,6 +22,8 @@ impl Engine {
         match event {
             Event::Command(command) => self.record_command(command),
             Event::FilesChanged(paths) => self.record_files(&paths),
+            Event::GitBegan { repository } => self.record_git_began(repository),
+            Event::GitEnded { repository, changed, same } => self.record_git_ended(&repository, &changed, &same),
             Event::Progressed { work, step } => self.record_progress(work, step),
             Event::Finished { work, result } => self.record_finished(work, result),
             Event::ServeStarted { work, pid } => {
@@ -192,7 +194,7 @@ impl Engine {
         }
     }
 
-    fn record_files(&mut self, paths: &[PathBuf]) {
+    pub(super) fn record_files(&mut self, paths: &[PathBuf]) {
         let Some(project) = self.state.project.clone() else {
             self.state.config.pending |= paths.iter().any(|path| covers(&self.state.config.files, path));
             return;

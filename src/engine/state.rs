@@ -30,6 +30,8 @@ pub(super) struct State {
     pub images: BTreeMap<ImageName, ImageState>,
     /// By container instance: what earlier sessions sent there and is different now.
     pub outdated: HashMap<String, Vec<PathBuf>>,
+    /// Work trees in which git is at work, by their roots.
+    pub git: BTreeMap<PathBuf, GitWork>,
     /// Commands of the API.
     pub commands: IndexMap<String, CommandState>,
     /// The newest batch of file changes.
@@ -57,6 +59,13 @@ pub(super) struct State {
     pub cluster_seen: bool,
     /// Has answered in this session.
     pub docker_seen: bool,
+}
+
+/// Who may have read what git has written and taken back.
+#[derive(Debug, Default)]
+pub(super) struct GitWork {
+    pub resources: BTreeSet<ResourceName>,
+    pub config: bool,
 }
 
 /// How a Job ended.

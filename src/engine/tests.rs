@@ -4,6 +4,7 @@ mod ci;
 mod compose;
 mod configuration;
 mod custom_deploy;
+mod git;
 mod live;
 mod local;
 mod prune;

@@ -134,6 +134,25 @@ async fn pass_on(
                     return;
                 }
             }
+            WatchEvent::GitBegan { repository } => {
+                if events.send(Event::GitBegan { repository }).is_err() {
+                    return;
+                }
+            }
+            WatchEvent::GitEnded { repository, changed, same } => {
+                if changed.len() + same.len() > 1 {
+                    let text = format!(
+                        "git has finished in {}: {} changed, {} written with the content that they had",
+                        repository.display(),
+                        files(changed.len()),
+                        same.len()
+                    );
+                    edges.logs.sink(None, LogSource::Build).info(text);
+                }
+                if events.send(Event::GitEnded { repository, changed, same }).is_err() {
+                    return;
+                }
+            }
             WatchEvent::Problem(problem) => {
                 edges.logs.sink(None, LogSource::Build).warn(problem.to_string());
             }
@@ -144,6 +163,10 @@ async fn pass_on(
             }
         }
     }
+}
+
+fn files(number: usize) -> String {
+    if number == 1 { "1 file".to_owned() } else { format!("{number} files") }
 }
 
 fn roots(engine: &Engine) -> HashSet<PathBuf> {

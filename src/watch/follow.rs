@@ -5,7 +5,6 @@ use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
 
 use super::backend::Watched;
 use super::coverage::Coverage;
@@ -41,6 +40,8 @@ impl Worker {
             return;
         }
         self.open_backend();
+        // Before the first look: what git changes from now on is seen in order.
+        self.find_repositories();
         for root in &dropped {
             self.set_anchors(root, &[]);
             self.index.forget_loose(root);
@@ -55,6 +56,7 @@ impl Worker {
         for root in changed {
             self.attach(&root, &reporting, &mut visited);
         }
+        self.find_repositories();
     }
 
     /// Compares everything with the index.
@@ -123,8 +125,9 @@ impl Worker {
             };
             // It was a file when it was last seen.
             if self.index.stamp(&path).is_some() {
+                let before = self.index.stamp(&path);
                 self.index.set(&path, None);
-                self.batch.add(path.clone(), true, Instant::now());
+                self.changed(path.clone(), before);
             }
             // Watched before it is read: what happens in between is told by an event.
             match reporting {
@@ -140,6 +143,9 @@ impl Worker {
                     continue;
                 }
             };
+            if listing.has_git {
+                self.find_repository(&path);
+            }
             let folder = Folder {
                 id: (metadata.dev(), metadata.ino()),
                 files: listing.files.into_iter().map(|(name, stamp)| (name, Seen::now(stamp))).collect(),
@@ -147,7 +153,6 @@ impl Worker {
             };
             let seen: Vec<_> = folder.files.iter().map(|(name, seen)| (name.clone(), seen.stamp)).collect();
             let mut former = self.index.replace(&path, folder).unwrap_or_default();
-            let now = Instant::now();
             for (name, stamp) in seen {
                 let before = former.files.remove(&name);
                 let same = before.is_some_and(|before| {
@@ -155,13 +160,13 @@ impl Worker {
                 });
                 let file = path.join(name);
                 if !same && reporting.tells(&file) {
-                    self.batch.add(file, before.is_some(), now);
+                    self.changed(file, before.map(|before| before.stamp));
                 }
             }
-            for name in former.files.into_keys() {
+            for (name, before) in former.files {
                 let file = path.join(name);
                 if self.coverage.reports(&file) {
-                    self.batch.add(file, true, now);
+                    self.changed(file, Some(before.stamp));
                 }
             }
             for name in former.folders {
@@ -216,14 +221,16 @@ impl Worker {
             return;
         }
         let removed = self.index.remove(path);
-        let now = Instant::now();
-        for file in removed.files {
+        for (file, before) in removed.files {
             if self.coverage.reports(&file) {
-                self.batch.add(file, true, now);
+                self.changed(file, Some(before));
             }
         }
         for folder in removed.folders {
             self.unwatch(&folder);
+            if self.repositories.contains(&folder) {
+                self.find_repository(&folder);
+            }
         }
         // The system's watch belongs to the folder, not to its name: ending it may have ended that of the new name.
         self.doubtful.extend(removed.elsewhere);
@@ -272,8 +279,8 @@ impl Worker {
         }
     }
 
-    fn unwatch(&mut self, folder: &Path) {
-        if self.anchors.contains_key(folder) {
+    pub(super) fn unwatch(&mut self, folder: &Path) {
+        if self.anchors.contains_key(folder) || self.repositories.root_of_git_folder(folder).is_some() {
             return;
         }
         self.backend.unwatch(folder);

@@ -44,7 +44,8 @@ pub(super) struct Index {
 /// What went with a folder.
 #[derive(Debug, Default)]
 pub(super) struct Removed {
-    pub files: Vec<PathBuf>,
+    /// And how each was when it was last seen.
+    pub files: Vec<(PathBuf, Stamp)>,
     pub folders: Vec<PathBuf>,
     /// Folders that are still there under another name, which the end of a watch may have hit, too.
     pub elsewhere: Vec<PathBuf>,
@@ -122,7 +123,7 @@ impl Index {
         let mut waiting = vec![path.to_owned()];
         while let Some(path) = waiting.pop() {
             let Some(folder) = self.folders.remove(&path) else { continue };
-            removed.files.extend(folder.files.keys().map(|name| path.join(name)));
+            removed.files.extend(folder.files.iter().map(|(name, seen)| (path.join(name), seen.stamp)));
             waiting.extend(folder.folders.iter().map(|name| path.join(name)));
             match self.by_id.get(&folder.id) {
                 Some(owner) if *owner == path => drop(self.by_id.remove(&folder.id)),

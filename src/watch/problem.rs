@@ -1,6 +1,7 @@
 //! What keeps the watcher from watching.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// What keeps the watcher from watching something; none of them loses an edit, but they make it slower.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -33,5 +34,30 @@ pub enum WatchProblem {
         path: PathBuf,
         /// What the system says.
         reason: String,
+    },
+    /// Changes wait for git longer than anybody would expect.
+    #[error(
+        "{files} changed {} because git is at work in `{}` (it holds `index.lock`)",
+        if *files == 1 { "file waits" } else { "files wait" }, repository.display()
+    )]
+    GitWorks {
+        /// The root of the work tree.
+        repository: PathBuf,
+        /// How many files wait.
+        files: usize,
+    },
+    /// Changes have waited for a git that does not go on.
+    #[error(
+        "`{}` is still there after {} s, so the {files} changed {} for it are taken as they are and later edits do not \
+         wait: if no git command is running, one has crashed, and `rm {}` removes what it left",
+        lock.display(), after.as_secs(), if *files == 1 { "file that waited" } else { "files that waited" }, lock.display()
+    )]
+    GitLockLeft {
+        /// The lock.
+        lock: PathBuf,
+        /// How long nothing had happened under it, or how long changes wait at most.
+        after: Duration,
+        /// How many files waited.
+        files: usize,
     },
 }

@@ -81,6 +81,8 @@ pub fn scan(trees: &[WatchedTree], global: &Arc<PathFilter>) -> HashMap<PathBuf,
 pub(super) struct Listing {
     pub files: Vec<(OsString, Stamp)>,
     pub folders: Vec<OsString>,
+    /// Whether it is the root of a git work tree.
+    pub has_git: bool,
 }
 
 impl Listing {
@@ -90,6 +92,7 @@ impl Listing {
         for entry in fs::read_dir(folder)? {
             let entry = entry?;
             let path = entry.path();
+            listing.has_git |= path.ends_with(".git");
             // Entries may go while they are read.
             let Ok(kind) = entry.file_type() else { continue };
             if kind.is_dir() {

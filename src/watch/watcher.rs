@@ -23,6 +23,20 @@ pub enum WatchEvent {
         /// When the first of the changes was noticed.
         at: Instant,
     },
+    /// git has begun to change files of this work tree: they are told when it has finished.
+    GitBegan {
+        /// The root of the work tree.
+        repository: PathBuf,
+    },
+    /// git has finished. Always comes after [`WatchEvent::GitBegan`], unless nothing had changed.
+    GitEnded {
+        /// The root of the work tree.
+        repository: PathBuf,
+        /// The files that are different from what was last told of them. Absolute, sorted, each once.
+        changed: Vec<PathBuf>,
+        /// Those that were written and have the same content and rights as before.
+        same: Vec<PathBuf>,
+    },
     /// Something cannot be watched as it should.
     Problem(WatchProblem),
     /// [`Watcher::look`] of this number has been carried out, and what it found has been told before.
@@ -49,7 +63,7 @@ impl Default for WatchOptions {
 pub struct WatchCounts {
     /// Folders of the watched trees that can hold a file that counts.
     pub folders: usize,
-    /// Folders that the system watches for us: those, and the parent folder of each root.
+    /// Folders that the system watches for us: those, the parent folder of each root, and the git folder of each repository.
     pub watches: usize,
     /// Folders that are compared every few seconds, because they cannot be watched.
     pub polled: usize,

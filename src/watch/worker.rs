@@ -18,6 +18,7 @@ use super::coverage::Coverage;
 use super::follow::Reporting;
 use super::index::Index;
 use super::problem::WatchProblem;
+use super::repositories::Repositories;
 use super::watcher::{Counters, WatchEvent, WatchOptions};
 
 /// What wakes the worker.
@@ -52,6 +53,9 @@ pub(super) struct Worker {
     /// Folders whose watch may have ended with that of a former name.
     pub(super) doubtful: Vec<PathBuf>,
     pub(super) problems: Vec<WatchProblem>,
+    pub(super) repositories: Repositories,
+    /// What is told before the next batch.
+    pub(super) notices: Vec<WatchEvent>,
     /// Looks whose answer comes after the batch.
     looks: Vec<u64>,
     /// What has been told is not told again while it lasts.
@@ -89,6 +93,8 @@ impl Worker {
             polled: BTreeSet::new(),
             doubtful: Vec::new(),
             problems: Vec::new(),
+            repositories: Repositories::default(),
+            notices: Vec::new(),
             looks: Vec::new(),
             told_limit: false,
             told_closed: false,
@@ -99,7 +105,8 @@ impl Worker {
 
     pub fn run(mut self, messages: &Receiver<Message>) {
         loop {
-            let message = match self.batch.due().into_iter().chain(self.next_poll).min() {
+            let message = match self.batch.due().into_iter().chain(self.next_poll).chain(self.repositories.due()).min()
+            {
                 None => messages.recv().map_err(|_| RecvTimeoutError::Disconnected),
                 Some(due) => messages.recv_timeout(due.saturating_duration_since(Instant::now())),
             };
@@ -126,6 +133,7 @@ impl Worker {
             while let Some(folder) = self.doubtful.pop() {
                 self.sync(&folder, &Reporting::Changes, &mut HashSet::new());
             }
+            self.end_holds();
             self.note_limits();
             self.publish_counts();
             // Whoever no longer waits is no reason to stop.
@@ -161,6 +169,9 @@ impl Worker {
             Ok(_) | Err(_) => return self.sync_all(&Reporting::Rescan),
         };
         for path in event.paths {
+            if self.take_git(&path, event.kind) {
+                continue;
+            }
             match event.kind {
                 // Both names have been told one by one.
                 EventKind::Modify(ModifyKind::Name(RenameMode::Both)) => {}
@@ -195,7 +206,7 @@ impl Worker {
         let stamp = metadata.as_ref().map(super::stamp::Stamp::of);
         let before = self.index.stamp(path);
         if evidence == Evidence::Written || stamp != before {
-            self.batch.add(path.to_owned(), before.is_some(), Instant::now());
+            self.changed(path.to_owned(), before);
             self.index.set(path, stamp);
             if let Some(metadata) = metadata
                 && std::os::unix::fs::MetadataExt::nlink(&metadata) > 1
@@ -214,6 +225,11 @@ impl Worker {
     fn tell(&mut self) -> Audience {
         for problem in std::mem::take(&mut self.problems) {
             if self.events.blocking_send(WatchEvent::Problem(problem)).is_err() {
+                return Audience::Left;
+            }
+        }
+        for notice in std::mem::take(&mut self.notices) {
+            if self.events.blocking_send(notice).is_err() {
                 return Audience::Left;
             }
         }
@@ -245,6 +261,10 @@ impl Worker {
     }
 
     fn answer_looks(&mut self) -> Audience {
+        // What they have found may wait.
+        if self.repositories.has_waiting() {
+            return Audience::Listens;
+        }
         for number in std::mem::take(&mut self.looks) {
             if self.events.blocking_send(WatchEvent::Looked(number)).is_err() {
                 return Audience::Left;

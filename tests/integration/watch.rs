@@ -74,15 +74,33 @@ impl Ground {
 
     async fn next(&mut self) -> BTreeSet<String> {
         match tokio::time::timeout(DEADLINE, self.events.recv()).await.expect("an event in time").expect("an event") {
-            WatchEvent::Changed { paths, .. } => paths
-                .iter()
-                .map(|path| path.strip_prefix(&self.root).unwrap_or(path).to_str().unwrap().to_owned())
-                .collect(),
+            WatchEvent::Changed { paths, .. } => self.names(&paths),
             WatchEvent::Problem(problem) => {
                 self.problems.push(problem);
                 BTreeSet::new()
             }
-            WatchEvent::Looked(_) => BTreeSet::new(),
+            WatchEvent::GitEnded { changed, .. } => self.names(&changed),
+            WatchEvent::Looked(_) | WatchEvent::GitBegan { .. } => BTreeSet::new(),
+        }
+    }
+
+    fn names(&self, paths: &[PathBuf]) -> BTreeSet<String> {
+        paths.iter().map(|path| path.strip_prefix(&self.root).unwrap_or(path).to_str().unwrap().to_owned()).collect()
+    }
+
+    /// What git has changed and what it has written anew, in one piece.
+    async fn git_ended(&mut self) -> (BTreeSet<String>, BTreeSet<String>) {
+        let mut began = false;
+        loop {
+            match tokio::time::timeout(DEADLINE, self.events.recv()).await.expect("an event in time").unwrap() {
+                WatchEvent::GitBegan { .. } => assert!(!std::mem::replace(&mut began, true), "once"),
+                WatchEvent::GitEnded { changed, same, .. } => {
+                    assert!(began);
+                    return (self.names(&changed), self.names(&same));
+                }
+                WatchEvent::Problem(problem) => self.problems.push(problem),
+                other => panic!("{other:?}"),
+            }
         }
     }
 
@@ -128,7 +146,7 @@ async fn a_look_is_answered_after_what_it_found() {
                     break;
                 }
                 WatchEvent::Changed { .. } => told += 1,
-                WatchEvent::Problem(problem) => panic!("{problem}"),
+                other => panic!("{other:?}"),
             }
         }
         assert!(told > 0, "the change of {number} is told first");
@@ -370,6 +388,116 @@ async fn switching_branches_tells_of_every_file_that_differs() {
         ground.shell(&format!("git checkout -q {branch}"));
         let told = ground.told().await;
         assert_eq!(told.len(), 150 + 150 + 300, "{what}: {:?}", told.iter().take(5).collect::<Vec<_>>());
+    }
+}
+
+/// Two branches of 2,000 files: of `one`, `two` has changed 1,500 and lacks 250, and has 250 of its own.
+const BRANCHES: &str = "git init -q -b one; git config user.email a@b; git config user.name n; mkdir a b c; \
+     for i in $(seq 1500); do echo $i > a/$i; done; for i in $(seq 250); do echo $i > b/$i; echo $i > c/$i; done; \
+     git add .; git commit -qm one; git checkout -qb two; git rm -qr b; mkdir d; \
+     for i in $(seq 1500); do echo x$i > a/$i; done; for i in $(seq 250); do echo $i > d/$i; done; \
+     git add .; git commit -qm two; git checkout -q one";
+
+#[tokio::test]
+async fn a_branch_switch_is_one_change_and_none_when_it_is_taken_back() {
+    let mut ground = Ground::empty(WatchOptions::default());
+    ground.shell(BRANCHES);
+    ground.watch(&[("", &[".git"])]).await;
+    ground.shell("git checkout -q two; git checkout -q one");
+    let (changed, same) = ground.git_ended().await;
+    assert_eq!((changed.len(), same.len()), (0, 1750), "{:?}", changed.iter().take(5).collect::<Vec<_>>());
+    ground.shell("git checkout -q two");
+    let (changed, same) = ground.git_ended().await;
+    assert_eq!((changed.len(), same.len()), (2000, 0));
+    assert!(changed.contains("a/7") && changed.contains("b/7") && changed.contains("d/7") && !changed.contains("c/7"));
+    ground.shell("git checkout -q one; echo edited > c/1; git checkout -q two");
+    let (changed, same) = ground.git_ended().await;
+    assert_eq!((changed, same.len()), (["c/1".to_owned()].into(), 1750), "an edit meanwhile is one");
+    let is_explained = |problem: &WatchProblem| matches!(problem, WatchProblem::GitWorks { .. });
+    assert!(ground.problems.iter().all(is_explained), "a slow machine is no reason to give up: {:?}", ground.problems);
+    ground.check("nothing else", &[]).await;
+}
+
+#[tokio::test]
+async fn a_rebase_of_several_commits_is_one_change() {
+    let mut ground = Ground::empty(WatchOptions::default());
+    ground.shell(
+        "git init -q -b one; git config user.email a@b; git config user.name n; \
+         for i in 0 1 2 3 4 5; do echo $i > file$i; echo $i > all; git add .; git commit -qm $i; done",
+    );
+    ground.watch(&[("", &[".git"])]).await;
+    // The third of the commits of file2 to file5 goes, and so does what it did to `all`, which the last one writes anyway.
+    ground.shell("echo file4 > .git/info/exclude; git -c sequence.editor='sed -i /4$/d' rebase -q -i -X theirs HEAD~4");
+    let (changed, same) = ground.git_ended().await;
+    assert_eq!(changed, ["file4".to_owned()].into());
+    assert!(same.contains("all") && same.contains("file5"), "{same:?}");
+    ground.check("nothing else", &[]).await;
+}
+
+#[tokio::test]
+async fn a_stash_that_is_taken_and_given_back_is_one_change() {
+    let mut ground = Ground::empty(WatchOptions::default());
+    ground.shell(&format!("{BRANCHES}; echo edited > a/1"));
+    ground.watch(&[("", &[".git"])]).await;
+    ground.shell("git stash -q; git checkout -q two; git checkout -q one; git stash pop -q");
+    let (changed, same) = ground.git_ended().await;
+    // Of what was not in the index nothing is known, so it counts.
+    assert_eq!((changed, same.len()), (["a/1".to_owned()].into(), 1749));
+}
+
+#[tokio::test]
+async fn a_lock_that_was_left_behind_is_explained_and_holds_nothing_for_long() {
+    let mut ground = Ground::empty(WatchOptions::default());
+    ground.shell(BRANCHES);
+    ground.watch(&[("", &[".git"])]).await;
+    ground.shell(": > .git/index.lock; echo edited > a/1");
+    let (changed, same) = ground.git_ended().await;
+    assert_eq!((changed, same.len()), (["a/1".to_owned()].into(), 0));
+    let told: Vec<String> = ground.problems.iter().map(ToString::to_string).collect();
+    assert!(told[0].contains("1 changed file waits because git is at work in"), "{told:?}");
+    assert!(told[1].contains("rm ") && told[1].contains(".git/index.lock"), "{told:?}");
+    ground.write("a/2", "edited");
+    assert_eq!(ground.next().await, ["a/2".to_owned()].into(), "as if there were no lock");
+    ground.shell("rm .git/index.lock; git checkout -q -f two");
+    assert_eq!(ground.git_ended().await.0.len(), 2000);
+    // One that is there from the start.
+    let mut other = Ground::empty(WatchOptions::default());
+    other.shell(&format!("{BRANCHES}; : > .git/index.lock; touch -d '1 minute ago' .git/index.lock"));
+    other.watch(&[("", &[".git"])]).await;
+    other.write("a/1", "edited");
+    assert_eq!(other.next().await, ["a/1".to_owned()].into());
+}
+
+#[tokio::test]
+async fn further_work_trees_and_repositories_within_are_followed() {
+    let mut ground = Ground::empty(WatchOptions::default());
+    ground.shell(&format!("mkdir main; cd main; {BRANCHES}; git branch three two; git worktree add -q ../other three"));
+    ground.watch(&[("", &["**/.git"])]).await;
+    ground.shell("cd other; git checkout -q --detach one; git checkout -q three");
+    let (changed, same) = ground.git_ended().await;
+    assert_eq!((changed.len(), same.len()), (0, 1750));
+    // A repository that comes later, and of which only a folder is watched.
+    ground.shell("git clone -q main late");
+    ground.wait_for(&["late/a/7"]).await;
+    ground.watch(&[("late/a", &[]), ("sentinel1", &[])]).await;
+    ground.shell("cd late; git checkout -q two; git checkout -q one");
+    while ground.git_ended().await.1.len() != 1500 {}
+    ground.shell("rm -rf late/.git; echo edited > late/a/1");
+    ground.check("no repository any more", &["late/a/1"]).await;
+}
+
+#[tokio::test]
+async fn a_save_beside_git_is_told_at_once() {
+    let mut ground = Ground::empty(WatchOptions::default());
+    ground.shell(BRANCHES);
+    ground.watch(&[("", &[".git"])]).await;
+    for command in ["status", "add .", "commit -qm more", "branch -f other", "diff --stat"] {
+        ground.shell(&format!("git {command} > /dev/null"));
+        ground.write("a/1", command);
+        match tokio::time::timeout(DEADLINE, ground.events.recv()).await.unwrap().unwrap() {
+            WatchEvent::Changed { paths, .. } => assert_eq!(ground.names(&paths), ["a/1".to_owned()].into()),
+            other => panic!("{command}: {other:?}"),
+        }
     }
 }
 

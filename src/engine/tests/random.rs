@@ -19,6 +19,8 @@ enum Step {
     Docker(bool),
     Cluster(bool),
     Reload(bool),
+    GitBegan,
+    GitEnded(usize),
 }
 
 fn step() -> impl proptest::strategy::Strategy<Value = Step> {
@@ -34,6 +36,8 @@ fn step() -> impl proptest::strategy::Strategy<Value = Step> {
         1 => any::<bool>().prop_map(Step::Docker),
         1 => any::<bool>().prop_map(Step::Cluster),
         1 => any::<bool>().prop_map(Step::Reload),
+        1 => Just(Step::GitBegan),
+        1 => any::<usize>().prop_map(Step::GitEnded),
     ]
 }
 
@@ -171,6 +175,12 @@ proptest::proptest! {
                 Step::Docker(up) => script.send(Event::DockerChanged(if up { Connection::Ok } else { Connection::Lost("away".into()) })),
                 Step::Cluster(up) => script.send(Event::ClusterChanged(if up { Connection::Ok } else { Connection::Lost("away".into()) })),
                 Step::Reload(user) => if user { script.send(Event::Command(Command::ReloadConfig)) } else { script.changed(&["/p/Devfile"]) },
+                Step::GitBegan => script.send(Event::GitBegan { repository: "/p".into() }),
+                Step::GitEnded(place) => {
+                    let path = |place: usize| PathBuf::from(format!("/p/{}/src/x", NAMES[place % 4]));
+                    let (changed, same) = (vec![path(place)], vec![path(place + 1)]);
+                    script.send(Event::GitEnded { repository: "/p".into(), changed, same });
+                }
             }
             script.check();
         }

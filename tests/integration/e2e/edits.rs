@@ -74,6 +74,45 @@ fn renames_recreated_folders_branches_and_atomic_saves_arrive_complete() {
 
 #[test]
 #[ignore = "needs cluster (a namespace)"]
+fn a_branch_switch_is_one_live_update_of_the_net_difference() {
+    let ground = Ground::new("branch");
+    let port = free_port();
+    let devfile = ground.web_service("web", port);
+    ground.write("Devfile", &devfile);
+    shell(
+        &ground,
+        "git init -q -b one; git config user.email a@b; git config user.name n; mkdir web/www/a
+         for i in $(seq 2000); do echo $i > web/www/a/$i; done; git add web/www; git commit -qm one
+         git checkout -qb two; for i in $(seq 1900); do echo x$i > web/www/a/$i; done; rm web/www/a/1???; git add web/www
+         git commit -qm two; git checkout -qb three; echo three > web/www/a/7; git add web/www; git commit -qm three
+         git checkout -q one",
+    );
+    let up = Running::up(ground.path(), &[]);
+    up.wait_until("the first answer", || body(port), |it| it == "hello from web\n");
+    wait_for_tree(&up, &ground, "the first branch");
+    let pod = ground.pod();
+    // What has just been sent when git begins may be sent again: that is not what is tested here.
+    let settle = || std::thread::sleep(std::time::Duration::from_secs(1));
+    let updates = || up.text().lines().filter(|line| line.contains("updated! (")).count();
+    settle();
+
+    shell(&ground, "git checkout -q two; git checkout -q three; git checkout -q one");
+    up.wait_for("0 files changed, 1999 written with the content that they had");
+    shell(&ground, "git checkout -q two; git checkout -q three");
+    up.wait_for("1999 files changed, 0 written with the content that they had");
+    wait_for_tree(&up, &ground, "the third branch");
+    up.wait_for("999 copied, 1000 deleted");
+    settle();
+    shell(&ground, "git checkout -q two; git checkout -q one; git checkout -q two");
+    up.wait_for("1 file changed, 998 written with the content that they had");
+    wait_for_tree(&up, &ground, "the second branch");
+    up.wait_for("1 copied, 0 deleted");
+    assert_eq!(updates(), 2, "{}", up.text());
+    assert_eq!(ground.pod(), pod, "live update must not replace the pod");
+}
+
+#[test]
+#[ignore = "needs cluster (a namespace)"]
 fn a_pod_that_is_deleted_during_a_transfer_has_a_complete_successor() {
     let ground = Ground::new("cut");
     let port = free_port();
