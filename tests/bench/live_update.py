@@ -1,5 +1,6 @@
 """From saving a file to the new answer, and to the file in the container."""
 
+import contextlib
 import pathlib
 import random
 import shutil
@@ -21,13 +22,19 @@ def run(tools, quick):
                 project(ground, tool, replicas, count)
 
 
-def project(ground, tool, replicas, count):
+def service(ground, replicas, steps="sync('web/www', '/app/www')"):
+    """The service of `web` with these live update steps. Gives the local port of its forward."""
     port = free_port()
     shutil.copytree(HERE / "web", ground.path / "web")
     ground.write("web/k8s.yaml", ground.deployment("web", f"{ground.namespace}/web", replicas))
-    ground.write("Devfile", f"docker_build('{ground.namespace}/web', 'web', "
-                 "live_update=[sync('web/www', '/app/www')])\nk8s_yaml('web/k8s.yaml')\n"
+    ground.write("Devfile", f"docker_build('{ground.namespace}/web', 'web', live_update=[{steps}])\n"
+                 "k8s_yaml('web/k8s.yaml')\n"
                  f"k8s_resource('web', port_forwards='{port}:8080')\n")
+    return port
+
+
+def project(ground, tool, replicas, count):
+    port = service(ground, replicas)
     file = ground.path / "web/www/text"
     with Running(tool, ground.path, arguments=["-f", "Devfile"]) as up:
         through = Connection(port)
@@ -60,11 +67,11 @@ def until_answered(connection, file, text):
     return (time.perf_counter() - moment) * 1000
 
 
-def present(ground, tool, file, count):
+def present(ground, tool, file, count, what="file"):
     """The containers' own inotify watches tell when the file was there; nobody asks meanwhile."""
     pods = ready_pods(ground)
-    with kubectl_forward(ground, pods[0]) as first, kubectl_forward(ground, pods[-1]) as last:
-        connections = [Connection(port) for port in dict.fromkeys([first, last])]
+    with contextlib.ExitStack() as forwards:
+        connections = [Connection(forwards.enter_context(kubectl_forward(ground, pod))) for pod in pods]
         offsets = [clock_offset(connection) for connection in connections]
         values = []
         for number in range(count):
@@ -74,8 +81,10 @@ def present(ground, tool, file, count):
             seen = [seen_at(connection, text) - offset for connection, offset in zip(connections, offsets)]
             values.append((max(seen) - wall) / 1e6)
     worst = max(abs(offset) for offset in offsets) / 1e6
-    table.measured(f"{tool.name}: save → file in {'every container' if len(pods) > 1 else 'the container'}", values,
+    where = f"every container of {len(pods)} pods" if len(pods) > 1 else "the container"
+    table.measured(f"{tool.name}: save → {what} in {where}", values,
                    note=f"clocks differ by {worst:.2f} ms, corrected" if worst else "same clock")
+    return values
 
 
 def seen_at(connection, text):
