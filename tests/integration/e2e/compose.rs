@@ -23,6 +23,7 @@ macro_rules! with_both_series {
 with_both_series! {
     "needs cluster (a namespace, the engine's containers)" two_built_and_two_stock_services_live_beside_kubernetes_objects;
     "needs cluster (the engine's containers)" a_restarted_container_runs_what_was_copied_into_it;
+    "needs cluster (the engine's containers)" a_service_is_built_under_another_name_and_waited_for;
     "needs cluster (the engine's containers)" failures_are_told_in_words_that_help;
     "needs cluster (the engine's containers)" an_image_without_a_shell_is_live_updated;
     "needs cluster (the engine's containers)" a_configuration_waits_for_an_engine;
@@ -270,6 +271,42 @@ fn a_restarted_container_runs_what_was_copied_into_it(series: Series) {
     let container = id.split(' ').nth(1).unwrap_or_default().to_owned();
     docker(&["restart", "-t", "0", &container]);
     up.wait_until("the service after a restart by hand", || body(port, "/started"), |it| it == "second");
+}
+
+/// `dc_resource(image=…)` and `docker_compose(wait=True)`.
+fn a_service_is_built_under_another_name_and_waited_for(series: Series) {
+    let Some(variables) = series.variables(false) else { return };
+    let variables = borrowed(&variables);
+    let folder = tempfile::tempdir().expect("a folder");
+    let compose = ComposeGround::new(folder.path(), "waits");
+    compose.write(
+        "own/Dockerfile",
+        "FROM busybox\nSTOPSIGNAL SIGKILL\nCMD [\"sh\", \"-c\", \"echo own image says hello; exec sleep 100000\"]\n",
+    );
+    compose.write(
+        "docker-compose.yml",
+        "services:\n  api:\n    image: busybox\n    volumes: ['./gate:/gate']\n    \
+         healthcheck: {test: ['CMD', 'test', '-f', '/gate/open'], interval: 1s, retries: 1000}\n",
+    );
+    fs::create_dir(folder.path().join("gate")).expect("a folder");
+    compose.write(
+        "Devfile",
+        &format!(
+            "docker_compose('docker-compose.yml', project_name='{name}', wait=True)\n\
+             docker_build('{name}-own', 'own')\ndc_resource('api', image='{name}-own')\n\
+             local_resource('after', 'cat gate/open', resource_deps=['api'])\n",
+            name = compose.name
+        ),
+    );
+    let up = Running::up_with(folder.path(), &[], &variables);
+    up.wait_for("own image says hello");
+    let id = compose.id("api");
+    let container = id.split(' ').nth(1).unwrap_or_default();
+    let failures = || docker(&["inspect", "-f", "{{.State.Health.FailingStreak}}", container]).concat();
+    up.wait_until("questions after health that failed", failures, |it| it != "0" && it != "1");
+    compose.write("gate/open", "the gate is open\n");
+    up.wait_for("the gate is open");
+    assert!(!up.text().contains("No such file"), "what waits for the service did not wait:\n{}", up.text());
 }
 
 fn failures_are_told_in_words_that_help(series: Series) {
