@@ -14,7 +14,7 @@ use super::dependencies::check_dependencies;
 use super::filters::{local_watched, single_file};
 use super::grouping::{Group, UNCATEGORIZED, group_objects, pod_readiness};
 use super::images::Images;
-use super::live_updates::{Places, check_live_updates};
+use super::live_updates::{Places, check_live_updates, withdraw_live_updates};
 use super::names::{NameWorkloads, check_names};
 use super::objects::{KnownObject, collect_objects};
 use super::project_name::project_name;
@@ -80,7 +80,7 @@ pub fn assemble(declarations: Declarations, options: &AssembleOptions, namer: Op
     let first_objects_call = objects_calls.chain(custom_deploys.iter().map(|deploy| &deploy.call.span)).next().cloned();
     let default_mode = default_trigger_mode.map_or(TriggerMode::Auto, |mode| mode.value);
 
-    let images = Images::collect(images, &mut problems);
+    let mut images = Images::collect(images, &mut problems);
     let objects = collect_objects(objects, &workload_registrations, &images, &mut problems);
     let customs = custom_groups(custom_deploys, &mut problems);
     let (groups, rest) = group_objects(&objects, customs, namer, &mut problems);
@@ -157,6 +157,7 @@ pub fn assemble(declarations: Declarations, options: &AssembleOptions, namer: Op
     let deployed = used_images(all(), Target::deployed_images);
     let by_command = used_images(all(), images_of_custom_deploy);
     let places = Places { on_cluster: &on_cluster, by_command: &by_command };
+    withdraw_live_updates(&deployed, &places, &mut images, &mut problems);
     check_live_updates(&deployed, &places, &images, &mut problems);
     if let Some(call) = &first_objects_call
         && options.subcommand != "config"

@@ -90,6 +90,13 @@ impl Images {
         self.by_name.get(name)
     }
 
+    /// Has an image built anew at each change.
+    pub(super) fn withdraw_live_update(&mut self, name: &ImageName) {
+        if let Some(image) = self.by_name.get_mut(name) {
+            image.live_update = None;
+        }
+    }
+
     /// All, in the order of their declaration.
     pub(super) fn iter(&self) -> impl Iterator<Item = &Image> {
         self.by_name.values()

@@ -5,6 +5,7 @@ use std::path::Path;
 use indexmap::IndexSet;
 
 use super::images::Images;
+use crate::devfile::extensions::built_in::is_built_in;
 use crate::diagnostic::{Diagnostic, Span};
 use crate::project::{Image, ImageBuild, ImageName};
 
@@ -35,7 +36,12 @@ pub(super) fn check_live_updates<'n>(
                 .help("`restart_process()` starts the process again in the same container"),
             );
         }
-        problems.extend(refused_restart(image, places));
+        if let Some((step, (reason, help))) =
+            live_update.restart_process.as_ref().and_then(|step| Some((step, refused_restart(image, places)?)))
+        {
+            let message = format!("`restart_process()` does not work for image `{}`: {reason}", image.name);
+            problems.push(Diagnostic::error(message).at(step.origin.clone()).help(help));
+        }
         let syncs = live_update.syncs.iter().map(|sync| ("sync", sync.local.as_path(), &sync.origin));
         let fall_backs = live_update.fall_back_on.iter().map(|(path, span)| ("fall_back_on", path.as_path(), span));
         for (step, path, span) in fall_backs.chain(syncs) {
@@ -44,24 +50,55 @@ pub(super) fn check_live_updates<'n>(
     }
 }
 
-/// A container's process can be started again only if devloop decides what its first process is.
-fn refused_restart(image: &Image, places: &Places<'_>) -> Option<Diagnostic> {
-    let step = image.live_update.as_ref()?.restart_process.as_ref()?;
+/// Takes the live updates away that would have to end with a restart that is not possible where the image is deployed, when
+/// it was the built-in `ext://restart_process` that added the step: the configuration loads with the public one, whose image
+/// restarts itself. Its images are built and deployed again instead, which is slower, and said.
+pub(super) fn withdraw_live_updates(
+    deployed: &IndexSet<ImageName>,
+    places: &Places<'_>,
+    images: &mut Images,
+    problems: &mut Vec<Diagnostic>,
+) {
+    for name in deployed {
+        let Some((image, reason)) = images.get(name).and_then(|image| Some((image, refused_restart(image, places)?.0)))
+        else {
+            continue;
+        };
+        let step = image.live_update.as_ref().and_then(|live_update| live_update.restart_process.as_ref());
+        if !step.is_some_and(|step| is_built_in(&step.origin.file)) {
+            continue;
+        }
+        problems.push(
+            Diagnostic::warning(format!(
+                "image `{name}` is not live-updated but built anew: its process cannot be started again, for {reason}"
+            ))
+            .at(image.origin.clone())
+            .help("the extension of the public repository restarts it: `v1alpha1.extension_repo(…)`, or a `run` step that does"),
+        );
+        images.withdraw_live_update(name);
+    }
+}
+
+/// Why a restart is refused, and what to do. A container's process can be started again only if devloop decides what its first
+/// process is.
+fn refused_restart(image: &Image, places: &Places<'_>) -> Option<(&'static str, &'static str)> {
+    image.live_update.as_ref()?.restart_process.as_ref()?;
     let is_built = !matches!(&image.build, ImageBuild::Custom(build) if build.is_live_update_only());
-    let (reason, help) = if !places.on_cluster.contains(&image.name) {
-        ("a Compose service deploys it", "use `restart_container()` there")
+    if !places.on_cluster.contains(&image.name) {
+        Some(("a Compose service deploys it", "use `restart_container()` there"))
     } else if places.by_command.contains(&image.name) {
-        (
+        Some((
             "`k8s_custom_deploy` deploys it, whose objects are not devloop's to change",
             "restart the process by a `run` step",
-        )
+        ))
     } else if !is_built {
-        ("it is not built, so that its containers are not devloop's to change", "restart the process by a `run` step")
+        Some((
+            "it is not built, so that its containers are not devloop's to change",
+            "restart the process by a `run` step",
+        ))
     } else {
-        return None;
-    };
-    let message = format!("`restart_process()` does not work for image `{}`: {reason}", image.name);
-    Some(Diagnostic::error(message).at(step.origin.clone()).help(help))
+        None
+    }
 }
 
 fn check_watched(image: &Image, step: &str, path: &Path, span: &Span, problems: &mut Vec<Diagnostic>) {

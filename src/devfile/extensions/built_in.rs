@@ -26,6 +26,11 @@ pub(crate) fn path(name: &str) -> Option<PathBuf> {
     names().any(|known| known == name).then(|| PathBuf::from(format!("{PREFIX}{name}")))
 }
 
+/// Whether a path stands for one of these extensions.
+pub(crate) fn is_built_in(path: &Path) -> bool {
+    source(path).is_some()
+}
+
 /// The text of such a path.
 pub(crate) fn source(path: &Path) -> Option<&'static str> {
     let name = path.to_str()?.strip_prefix(PREFIX)?;
