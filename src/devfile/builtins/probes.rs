@@ -44,7 +44,12 @@ fn probe<'v>(call: &mut Call<'_, 'v, '_, '_>) -> Outcome<Value<'v>> {
         let Some(value) = call.get(parameter).filter(|value| !value.is_none()) else { continue };
         match ActionValue::from_value(value) {
             Some(action) if action_name(&action.0) == parameter => actions.push(action.0.clone()),
-            _ => return Err(call.mismatch(parameter, value, &format!("{parameter}_action(…)"))),
+            Some(action) => {
+                let got = action_name(&action.0);
+                return call
+                    .refuse_argument(parameter, format_args!("got {got}_action(…), want {parameter}_action(…)"));
+            }
+            None => return Err(call.mismatch(parameter, value, &format!("{parameter}_action(…)"))),
         }
     }
     let Ok([action]) = <[ProbeAction; 1]>::try_from(actions) else {

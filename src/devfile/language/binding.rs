@@ -150,7 +150,13 @@ fn accepted(signature: &Signature) -> String {
         let help = if signature.keywords { "it takes only keyword arguments" } else { "it takes no arguments" };
         return help.to_owned();
     }
-    format!("its parameters are {}", list(&signature.parameters))
+    let (positional, named): (Vec<&Parameter>, Vec<&Parameter>) =
+        signature.parameters.iter().partition(|parameter| parameter.positional);
+    match (positional.as_slice(), named.as_slice()) {
+        (_, []) => format!("its parameters are {}", list(positional)),
+        ([], _) => format!("its parameters, given by name, are {}", list(named)),
+        (_, _) => format!("its parameters are {}, and by name only {}", list(positional), list(named)),
+    }
 }
 
 fn list<'p>(parameters: impl IntoIterator<Item = &'p Parameter>) -> String {

@@ -11,7 +11,7 @@ pub type IgnorePattern = String;
 
 /// Why a text is no pattern.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("invalid pattern `{pattern}` in {source_name}: {reason}")]
+#[error("invalid pattern `{}` in {source_name}: {reason}", pattern.replace('\n', "\\n"))]
 pub struct PatternError {
     /// The pattern as the user wrote it.
     pub pattern: IgnorePattern,

@@ -56,7 +56,7 @@ fn register<'v>(call: &mut Call<'_, 'v, '_, '_>) -> Outcome<Value<'v>> {
         Some(known) if known.same_content(&object) => {}
         Some(known) => {
             return Err(call
-                .failure(format_args!("a {kind} `{}` is already registered with other contents", object.name))
+                .failure(format_args!("the {kind} `{}` is already registered with other contents", object.name))
                 .related(known.origin.clone(), "registered here"));
         }
         None => objects.push(object),
