@@ -83,7 +83,7 @@ struct Lines<'t> {
     current: Option<Line<'t>>,
 }
 
-impl<'t> Lines<'t> {
+impl Lines<'_> {
     /// Goes on to the next line with content, if there is one. `None` when it is a directive or the end of a document.
     fn advance(&mut self) -> Option<()> {
         self.current = None;
@@ -427,7 +427,10 @@ mod tests {
             }
         };
         match tree {
-            Tree::Scalar(text) => out.push_str(&format!("{text}\n")),
+            Tree::Scalar(text) => {
+                out.push_str(text);
+                out.push('\n');
+            }
             Tree::Sequence(items) => {
                 for (index, item) in items.iter().enumerate() {
                     begin(index, out);
@@ -438,17 +441,21 @@ mod tests {
             Tree::Mapping(entries) => {
                 for (index, (key, value)) in entries.iter().enumerate() {
                     begin(index, out);
-                    out.push_str(&format!("{key}:"));
+                    out.push_str(key);
+                    out.push(':');
                     let below = match value {
                         Tree::Scalar(text) => {
-                            out.push_str(&format!(" {text}\n"));
+                            out.push(' ');
+                            out.push_str(text);
+                            out.push('\n');
                             continue;
                         }
                         // Both are usual.
                         Tree::Sequence(items) if items.len() % 2 == 1 => indent,
                         Tree::Sequence(_) | Tree::Mapping(_) => indent + 2,
                     };
-                    out.push_str(&format!("\n{}", " ".repeat(below)));
+                    out.push('\n');
+                    out.push_str(&" ".repeat(below));
                     write(value, below, out);
                 }
             }
