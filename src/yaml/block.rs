@@ -110,7 +110,7 @@ impl Lines<'_> {
         self.number + 1
     }
 
-    /// The next line, if it belongs to what is nested no deeper than `indent`: else the value before goes on in it.
+    /// Whether a value that was read on the line before, of an entry at `indent`, ends there: a line that stands deeper would go on with it.
     fn is_value_complete(&self, indent: usize) -> bool {
         self.current.is_none_or(|line| line.indent <= indent)
     }
