@@ -10,7 +10,7 @@ use serde_json::map::Entry;
 use serde_json::{Map, Value};
 
 use super::parse::Document;
-use super::scalar::{Scalar, ScalarTag, float_key, float_value, resolve};
+use super::scalar::{Scalar, ScalarTag, float_key, resolve};
 use crate::diagnostic::{Diagnostic, Position, Span};
 
 /// Values nested deeper than this are refused: nobody writes them, and dropping them would need the stack.
@@ -167,17 +167,11 @@ impl Composer {
             };
             return self.text(key, anchor, true, span);
         }
-        let value = match scalar {
-            Scalar::Null => Value::Null,
-            Scalar::Bool(value) => Value::Bool(value),
-            Scalar::Int(number) => Value::from(number),
-            Scalar::Float(number) => float_value(number).unwrap_or_else(|| {
-                let error = self.error(format!("`{text}` has no JSON form, so Kubernetes cannot take it"), span);
-                self.diagnostics.push(error.help("quote it if the text is meant"));
-                Value::Null
-            }),
-            Scalar::Text => Value::String(text.to_owned()),
-        };
+        let value = scalar.value(text).unwrap_or_else(|| {
+            let error = self.error(format!("`{text}` has no JSON form, so Kubernetes cannot take it"), span);
+            self.diagnostics.push(error.help("quote it if the text is meant"));
+            Value::Null
+        });
         self.complete(value, anchor, span)
     }
 

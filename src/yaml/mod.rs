@@ -4,6 +4,8 @@
 //! `0644` is 420, `yes` is true, `1:30` is a string, `<<` merges, of duplicate keys the last wins.
 
 mod block;
+#[cfg(test)]
+mod block_tests;
 mod compose;
 mod emit;
 #[cfg(test)]

@@ -18,6 +18,19 @@ pub(super) enum Scalar {
     Text,
 }
 
+impl Scalar {
+    /// Its value, when it was written as `text`; `None` for a number that has no JSON form.
+    pub(super) fn value(self, text: &str) -> Option<Value> {
+        Some(match self {
+            Self::Null => Value::Null,
+            Self::Bool(value) => Value::Bool(value),
+            Self::Int(number) => Value::from(number),
+            Self::Float(number) => float_value(number)?,
+            Self::Text => Value::String(text.to_owned()),
+        })
+    }
+}
+
 /// The tags of the YAML repository that change what a scalar means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ScalarTag {
