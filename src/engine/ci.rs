@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use super::engine::{Engine, Mode};
-use super::record::count;
 use super::snapshot::{Connection, UpdateOutcome};
 use super::state::{ResourceState, ServeState};
 use super::status::{RuntimeStatus, SessionTime};
 use super::verdict::Verdict;
+use crate::diagnostic::count;
 use crate::project::{PodReadiness, Project, Resource, ResourceName, Target};
 
 /// A cluster or engine that does not answer for this long fails a CI run: a restart of either takes less.

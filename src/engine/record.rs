@@ -10,6 +10,7 @@ use super::engine::Engine;
 use super::event::{COMPOSE_NAMESPACES, Event, WorkId};
 use super::snapshot::Connection;
 use super::state::{JobEnd, Work};
+use crate::diagnostic::count;
 use crate::logs::Level;
 use crate::project::{ResourceName, Target, TriggerMode, WatchedTree, map_paths};
 
@@ -282,11 +283,6 @@ impl Engine {
 /// Whether a path belongs to one of these trees and is not ignored there.
 pub(super) fn covers(trees: &[WatchedTree], path: &Path) -> bool {
     trees.iter().any(|tree| path.starts_with(&tree.root) && !tree.filter.ignores(path))
-}
-
-/// `1 file`, `2 files`.
-pub(super) fn count(number: usize, noun: &str) -> String {
-    if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
 }
 
 fn lost_since(

@@ -7,10 +7,10 @@ use super::change_log::Sequence;
 use super::effect::{Effect, Step};
 use super::engine::Engine;
 use super::event::{BuiltImage, compose_owner};
-use super::record::count;
 use super::results::UpdateEnd;
 use super::state::{Building, Built, Stage, Update, Work};
 use super::status::UpdateReason;
+use crate::diagnostic::count;
 use crate::logs::Level;
 use crate::project::{CustomBuild, Image, ImageBuild, ImageName, Project, Resource, ResourceName, Target, TriggerMode};
 

@@ -9,6 +9,7 @@ use tokio::task::JoinHandle;
 
 use super::edges::SharedEdges;
 use super::event_loop::EventSender;
+use crate::diagnostic::count;
 use crate::engine::{Engine, Event};
 use crate::logs::LogSource;
 use crate::project::{ResourceName, Target, WatchedTree};
@@ -144,7 +145,7 @@ async fn pass_on(
                     let text = format!(
                         "git has finished in {}: {} changed, {} written with the content that they had",
                         repository.display(),
-                        files(changed.len()),
+                        count(changed.len(), "file"),
                         same.len()
                     );
                     edges.logs.sink(None, LogSource::Build).info(text);
@@ -163,10 +164,6 @@ async fn pass_on(
             }
         }
     }
-}
-
-fn files(number: usize) -> String {
-    if number == 1 { "1 file".to_owned() } else { format!("{number} files") }
 }
 
 fn roots(engine: &Engine) -> HashSet<PathBuf> {

@@ -1,6 +1,7 @@
 //! What a row says at one glance: how a resource is, all statuses taken together, and the one line that says why.
 
 use super::text;
+use crate::diagnostic::count;
 use crate::engine::{ForwardState, ResourceSnapshot, RuntimeStatus, UpdateOutcome, UpdateStatus};
 
 /// How a resource is, worst first.
@@ -77,10 +78,10 @@ pub fn explain(resource: &ResourceSnapshot) -> String {
         return text::one_line(&resource.runtime_message).into_owned();
     }
     if waits && resource.pods > 0 {
-        return format!("{} of {} ready", resource.ready_pods, text::count(resource.pods, "pod"));
+        return format!("{} of {} ready", resource.ready_pods, count(resource.pods, "pod"));
     }
     if resource.pending_file_count > 0 {
-        return format!("{} changed", text::count(resource.pending_file_count, "file"));
+        return format!("{} changed", count(resource.pending_file_count, "file"));
     }
     for forward in &resource.forwards {
         if let ForwardState::Failed(reason) = &forward.state {

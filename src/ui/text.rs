@@ -79,11 +79,6 @@ pub(super) fn age(duration: Duration) -> String {
     }
 }
 
-/// `1 file`, `2 files`.
-pub(super) fn count(number: usize, noun: &str) -> String {
-    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
-}
-
 /// Breaks `text` into lines of at most `columns`, at blanks where there are some.
 pub(super) fn wrap(text: &str, columns: usize) -> Vec<String> {
     let columns = columns.max(1);

@@ -11,6 +11,7 @@ use crate::cli::common;
 use crate::cli::error::CommandError;
 use crate::cli::exit_code::ExitCode;
 use crate::control::{Request, WaitQuery};
+use crate::diagnostic::count;
 
 pub(in crate::cli) fn wait(arguments: &WaitArgs) -> Result<ExitCode, CommandError> {
     let after = match &arguments.after {
@@ -58,10 +59,7 @@ fn render(answer: &Value) -> String {
 }
 
 fn files(record: &Value) -> String {
-    match record["files"].as_u64().unwrap_or_default() {
-        1 => "1 file".to_owned(),
-        count => format!("{count} files"),
-    }
+    count(record["files"].as_u64().unwrap_or_default() as usize, "file")
 }
 
 fn seconds(record: &Value) -> f64 {

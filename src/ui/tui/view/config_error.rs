@@ -4,6 +4,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::paint::{Pen, put_glyphs};
+use crate::diagnostic::count;
 use crate::ui::text;
 use crate::ui::tui::ansi::{Glyph, glyphs, wrap};
 use crate::ui::tui::config_text::ConfigText;
@@ -29,7 +30,7 @@ pub(super) fn draw(buffer: &mut Buffer, area: Rect, config: &ConfigText, theme: 
         Pen::new(buffer, area, index as u16).put(" ", theme.plain).put(theme.bar(), theme.error);
         put_glyphs(buffer, (area.x + MARGIN, area.y + index as u16), area.right(), line);
         if hidden > 0 && index + 1 == usize::from(area.height) {
-            let more = format!(" {} ", text::count(hidden, "more line"));
+            let more = format!(" {} ", count(hidden, "more line"));
             Pen::new(buffer, area, index as u16).align_right(text::width(&more)).put(&more, theme.warning);
         }
     }

@@ -5,6 +5,7 @@ use ratatui::text::{Line, Span};
 use super::paint::line_of;
 use super::popup::Popup;
 use super::resources::age;
+use crate::diagnostic::count;
 use crate::engine::{ForwardState, ResourceKind, ResourceSnapshot, Snapshot, UpdateKind, UpdateOutcome, UpdateReason};
 use crate::project::TriggerMode;
 use crate::ui::health::{explain, health, runtime_word, update_word};
@@ -83,7 +84,7 @@ fn of_resource(resource: &ResourceSnapshot, snapshot: &Snapshot, clock: Clock, s
     sheet.fact("kind", &format!("{kind}, {mode}"));
     sheet.fact("labels", &resource.labels.join(", "));
     if let Some(pod) = &resource.pod {
-        let restarts = text::count(pod.restarts as usize, "restart");
+        let restarts = count(pod.restarts as usize, "restart");
         let age = age(resource, clock).map(text::age).unwrap_or_default();
         sheet.fact("pod", &format!("{}/{}, {}, {restarts}, {age} old", pod.namespace, pod.name, pod.status));
     }
@@ -125,7 +126,7 @@ fn of_resource(resource: &ResourceSnapshot, snapshot: &Snapshot, clock: Clock, s
     );
     let more = resource.pending_file_count.saturating_sub(resource.pending_files.len());
     let files = resource.pending_files.iter().map(|path| path.display().to_string());
-    sheet.facts("changed", files.chain((more > 0).then(|| format!("and {}", text::count(more, "more file")))));
+    sheet.facts("changed", files.chain((more > 0).then(|| format!("and {}", count(more, "more file")))));
     if !resource.history.is_empty() {
         sheet.lines.push(Line::default());
     }
@@ -143,8 +144,7 @@ fn of_resource(resource: &ResourceSnapshot, snapshot: &Snapshot, clock: Clock, s
             };
             let ago = text::age(clock.session.since(record.finished));
             let took = text::duration(record.finished.since(record.started));
-            let files =
-                if record.files > 0 { format!(", {}", text::count(record.files, "file")) } else { String::new() };
+            let files = if record.files > 0 { format!(", {}", count(record.files, "file")) } else { String::new() };
             let rebuild =
                 record.rebuild_reason.as_ref().map_or(String::new(), |why| format!("; no live update: {why}"));
             format!("{ago} ago, {kind}, {took}, {}{files}: {outcome}{rebuild}", reasons(&record.reasons))
@@ -154,7 +154,7 @@ fn of_resource(resource: &ResourceSnapshot, snapshot: &Snapshot, clock: Clock, s
 
 fn of_config(snapshot: &Snapshot, state: &ViewState, sheet: &mut Sheet<'_>) {
     sheet.fact("file", &snapshot.entry_file.display().to_string());
-    sheet.fact("loaded", &text::count(snapshot.config.loads as usize, "time"));
+    sheet.fact("loaded", &count(snapshot.config.loads as usize, "time"));
     if let Some(duration) = snapshot.config.duration {
         sheet.fact("took", &text::duration(duration));
     }

@@ -4,6 +4,7 @@ use ratatui::buffer::Buffer;
 
 use super::paint::{Pen, put_glyphs};
 use super::panes::Panes;
+use crate::diagnostic::count;
 use crate::logs::LogSource;
 use crate::ui::text;
 use crate::ui::tui::log_pane::Anchor;
@@ -45,7 +46,7 @@ fn draw_title(buffer: &mut Buffer, panes: &Panes, state: &ViewState, theme: &The
         Anchor::End => facts.push(("following".to_owned(), theme.dim)),
         Anchor::Top { .. } => {
             let below = state.log.below(state.line_format(), usize::from(panes.log.height));
-            facts.push((format!("{} below, G follows", text::count(below, "line")), theme.warning));
+            facts.push((format!("{} below, G follows", count(below, "line")), theme.warning));
         }
     }
     let rule = theme.rule();

@@ -7,6 +7,7 @@ use ratatui::style::Modifier;
 
 use super::paint::Pen;
 use super::panes::Panes;
+use crate::diagnostic::count;
 use crate::engine::{ConfigState, ForwardState, ResourceSnapshot, RuntimeStatus, Snapshot, UpdateStatus};
 use crate::ui::health::{Health, explain, health, runtime_word, update_word};
 use crate::ui::text;
@@ -196,8 +197,8 @@ fn draw_config(pen: &mut Pen<'_>, columns: Columns, snapshot: &Snapshot, state: 
     let (text, style) = match (errors, warnings) {
         (0, 0) if columns.update == 0 => (word.to_owned(), theme.dim),
         (0, 0) => (String::new(), theme.plain),
-        (0, warnings) => (text::count(warnings, "warning"), theme.warning),
-        (errors, _) => (text::count(errors, "error"), theme.error),
+        (0, warnings) => (count(warnings, "warning"), theme.warning),
+        (errors, _) => (count(errors, "error"), theme.error),
     };
     pen.put(&text, style);
     if let Some(first) = first {
@@ -248,7 +249,7 @@ fn ports(resource: &ResourceSnapshot) -> String {
     });
     let mut ports = ports.collect::<Vec<_>>().join(" ");
     if ports.is_empty() && !resource.links.is_empty() {
-        ports = text::count(resource.links.len(), "link");
+        ports = count(resource.links.len(), "link");
     }
     ports
 }
