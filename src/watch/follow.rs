@@ -41,7 +41,7 @@ impl Worker {
         }
         self.open_backend();
         // Before the first look: what git changes from now on is seen in order.
-        self.find_repositories();
+        let repositories = self.find_repositories();
         for root in &dropped {
             self.set_anchors(root, &[]);
             self.index.forget_loose(root);
@@ -56,7 +56,7 @@ impl Worker {
         for root in changed {
             self.attach(&root, &reporting, &mut visited);
         }
-        self.find_repositories();
+        self.drop_repositories_but(&repositories);
     }
 
     /// Compares everything with the index.
@@ -124,10 +124,9 @@ impl Worker {
                 continue;
             };
             // It was a file when it was last seen.
-            if self.index.stamp(&path).is_some() {
-                let before = self.index.stamp(&path);
+            if let Some(before) = self.index.stamp(&path) {
                 self.index.set(&path, None);
-                self.changed(path.clone(), before);
+                self.changed(path.clone(), Some(before));
             }
             // Watched before it is read: what happens in between is told by an event.
             match reporting {

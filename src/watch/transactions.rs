@@ -48,13 +48,18 @@ impl Worker {
         }
     }
 
-    /// Finds the repositories that roots are in, and drops those in which nothing is watched.
-    pub(super) fn find_repositories(&mut self) {
+    /// Finds the repositories that roots are in, and gives the roots of their work trees.
+    pub(super) fn find_repositories(&mut self) -> HashSet<PathBuf> {
         let holder = |root: &Path| root.ancestors().find(|folder| folder.join(".git").exists()).map(Path::to_owned);
         let wanted: HashSet<PathBuf> = self.coverage.roots().filter_map(holder).collect();
         for root in &wanted {
             self.find_repository(root);
         }
+        wanted
+    }
+
+    /// Drops the repositories in which nothing is watched any more, but for these.
+    pub(super) fn drop_repositories_but(&mut self, wanted: &HashSet<PathBuf>) {
         for root in self.repositories.roots() {
             if !wanted.contains(&root)
                 && !self.index.has_folder(&root)
@@ -79,8 +84,7 @@ impl Worker {
     pub(super) fn take_git(&mut self, path: &Path, kind: EventKind) -> bool {
         let is_entry =
             matches!(kind, EventKind::Create(_) | EventKind::Remove(_) | EventKind::Modify(ModifyKind::Name(_)));
-        if self.repositories.root_of_git_folder(path).is_some() && is_entry {
-            let root = self.repositories.root_of_git_folder(path).cloned().unwrap_or_default();
+        if is_entry && let Some(root) = self.repositories.root_of_git_folder(path).cloned() {
             self.find_repository(&root);
         }
         let Some(folder) = path.parent() else { return false };

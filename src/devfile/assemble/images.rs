@@ -59,15 +59,13 @@ impl Images {
         };
         let names: Vec<ImageName> =
             declarations.iter().map(|declaration| ImageName::new(declaration.name.as_str())).collect();
+        let exact: Vec<bool> = declarations.iter().map(|declaration| is_exact(&declaration.reference)).collect();
         let mut matchers = Matchers::default();
-        for (declaration, name) in declarations.iter().zip(&names) {
-            let reference = declaration.reference.clone();
-            let exact = is_exact(&reference);
-            matchers.add(name.clone(), ImageMatcher { reference, exact });
+        for ((declaration, name), exact) in declarations.iter().zip(&names).zip(&exact) {
+            matchers.add(name.clone(), ImageMatcher { reference: declaration.reference.clone(), exact: *exact });
         }
         let mut by_name = IndexMap::new();
-        for (declaration, name) in declarations.into_iter().zip(&names) {
-            let exact = is_exact(&declaration.reference);
+        for ((declaration, name), exact) in declarations.into_iter().zip(&names).zip(exact) {
             let base_images = base_images(&declaration, name, &matchers, &names, problems);
             by_name.insert(name.clone(), resolve(declaration, name, exact, base_images, problems));
         }

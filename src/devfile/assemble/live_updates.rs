@@ -36,11 +36,9 @@ pub(super) fn check_live_updates<'n>(
                 .help("`restart_process()` starts the process again in the same container"),
             );
         }
-        if let Some((step, (reason, help))) =
-            live_update.restart_process.as_ref().and_then(|step| Some((step, refused_restart(image, places)?)))
-        {
+        if let Some(Refused { step, reason, help }) = refused_restart(image, places) {
             let message = format!("`restart_process()` does not work for image `{}`: {reason}", image.name);
-            problems.push(Diagnostic::error(message).at(step.origin.clone()).help(help));
+            problems.push(Diagnostic::error(message).at(step.clone()).help(help));
         }
         let syncs = live_update.syncs.iter().map(|sync| ("sync", sync.local.as_path(), &sync.origin));
         let fall_backs = live_update.fall_back_on.iter().map(|(path, span)| ("fall_back_on", path.as_path(), span));
@@ -60,14 +58,9 @@ pub(super) fn withdraw_live_updates(
     problems: &mut Vec<Diagnostic>,
 ) {
     for name in deployed {
-        let Some((image, reason)) = images.get(name).and_then(|image| Some((image, refused_restart(image, places)?.0)))
-        else {
-            continue;
-        };
-        let step = image.live_update.as_ref().and_then(|live_update| live_update.restart_process.as_ref());
-        if !step.is_some_and(|step| is_built_in(&step.origin.file)) {
-            continue;
-        }
+        let Some(image) = images.get(name) else { continue };
+        let refused = refused_restart(image, places).filter(|refused| is_built_in(&refused.step.file));
+        let Some(Refused { reason, .. }) = refused else { continue };
         problems.push(
             Diagnostic::warning(format!(
                 "image `{name}` is not live-updated but built anew: its process cannot be started again, for {reason}"
@@ -79,26 +72,30 @@ pub(super) fn withdraw_live_updates(
     }
 }
 
-/// Why a restart is refused, and what to do. A container's process can be started again only if devloop decides what its first
-/// process is.
-fn refused_restart(image: &Image, places: &Places<'_>) -> Option<(&'static str, &'static str)> {
-    image.live_update.as_ref()?.restart_process.as_ref()?;
+/// A restart that is not possible.
+struct Refused<'i> {
+    step: &'i Span,
+    reason: &'static str,
+    help: &'static str,
+}
+
+/// A container's process can be started again only if devloop decides what its first process is.
+fn refused_restart<'i>(image: &'i Image, places: &Places<'_>) -> Option<Refused<'i>> {
+    let step = &image.live_update.as_ref()?.restart_process.as_ref()?.origin;
     let is_built = !matches!(&image.build, ImageBuild::Custom(build) if build.is_live_update_only());
-    if !places.on_cluster.contains(&image.name) {
-        Some(("a Compose service deploys it", "use `restart_container()` there"))
+    let (reason, help) = if !places.on_cluster.contains(&image.name) {
+        ("a Compose service deploys it", "use `restart_container()` there")
     } else if places.by_command.contains(&image.name) {
-        Some((
+        (
             "`k8s_custom_deploy` deploys it, whose objects are not devloop's to change",
             "restart the process by a `run` step",
-        ))
+        )
     } else if !is_built {
-        Some((
-            "it is not built, so that its containers are not devloop's to change",
-            "restart the process by a `run` step",
-        ))
+        ("it is not built, so that its containers are not devloop's to change", "restart the process by a `run` step")
     } else {
-        None
-    }
+        return None;
+    };
+    Some(Refused { step, reason, help })
 }
 
 fn check_watched(image: &Image, step: &str, path: &Path, span: &Span, problems: &mut Vec<Diagnostic>) {
