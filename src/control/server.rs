@@ -139,7 +139,8 @@ async fn converse(stream: UnixStream, shared: Shared) {
     // Somebody who hangs up needs no answer.
     let _ = match request {
         Request::Status => {
-            let reply = Reply::Ok(status_json(&shared.snapshot(), std::process::id()));
+            let tasks = tokio::runtime::Handle::current().metrics().num_alive_tasks();
+            let reply = Reply::Ok(status_json(&shared.snapshot(), std::process::id(), tasks));
             peer.say(&reply).await
         }
         Request::Logs(query) => log_lines(&mut peer, &shared, &query).await,

@@ -10,11 +10,12 @@ use crate::engine::{
 };
 use crate::project::TriggerMode;
 
-/// The whole session.
-pub fn status_json(snapshot: &Snapshot, pid: u32) -> Value {
+/// The whole session; `tasks` is how many asynchronous tasks its process has.
+pub fn status_json(snapshot: &Snapshot, pid: u32, tasks: usize) -> Value {
     json!({
         "schema": SCHEMA,
         "pid": pid,
+        "tasks": tasks,
         "project": snapshot.project,
         "entry_file": snapshot.entry_file,
         "context": snapshot.context,

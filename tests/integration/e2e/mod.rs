@@ -28,5 +28,6 @@ mod pod_logs;
 mod pods;
 mod pods_ground;
 mod soak;
+mod soak_editor;
 mod sync;
 mod yaml;

@@ -1,175 +1,53 @@
 //! A random editor, pods that are killed and an API server that restarts: in the end each container holds the local tree.
 //!
-//! `DEVLOOP_SOAK_MINUTES=60 DEVLOOP_SOAK_SERVICES=10 DEVLOOP_SOAK_SEED=7 cargo nextest run --run-ignored only -E 'test(soak)'`
-//! is the long run; without the variables it is a short one.
+//! `tests/soak/run` is the run of an hour; without the variables that it sets it is a short one. Every ten minutes, and in the end, the
+//! editors stop and each container's tree must become the local one: names, contents, links, rights to execute.
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
-use crate::support::devloop::{Running, free_port, pause};
+use super::soak_editor::{Editor, Random};
+use crate::support::devloop::{Running, devloop, free_port, pause};
 use crate::support::ground::Ground;
 use crate::support::outage::Outage;
 
-/// What stays at the end of a session: the largest growth of devloop's memory over a run that is not a leak.
-const GROWTH_KB: u64 = 24 << 10;
+/// The largest growth of devloop's memory from the second quarter of a run to its last that is not a leak: the log is full
+/// long before, and nothing else may grow.
+const GROWTH_KB: u64 = 6 << 10;
+
+/// In a short run the log still grows.
+const GROWTH_OF_SHORT_RUNS_KB: u64 = 24 << 10;
+
+/// The trees are compared so often in a long run.
+const COMPARE_EVERY: Duration = Duration::from_mins(10);
+
+/// Between two outages of the API server.
+const OUTAGE_EVERY: Duration = Duration::from_secs(150);
+
+/// One line per file or link below the current folder: what it is, where, and what is in it.
+const TREE: &str = "export LC_ALL=C; find . -type f -o -type l | sort | while read -r f; do
+    if [ -L \"$f\" ]; then echo \"link $f $(readlink \"$f\")\"
+    elif [ -x \"$f\" ]; then echo \"program $f $(md5sum < \"$f\")\"
+    else echo \"file $f $(md5sum < \"$f\")\"; fi; done";
+
+/// The command of every process of a container but those that ask.
+const PROCESSES: &str = "for p in /proc/[0-9]*; do
+    [ \"${p#/proc/}\" = $$ ] || tr '\\0\\n' '  ' <$p/cmdline 2>/dev/null | cut -c1-80; echo; done | grep . | grep -v '^tr \\|^cut \\|^sh -c for p' | sort";
 
 fn setting(name: &str, default: u64) -> u64 {
     std::env::var(name).ok().and_then(|value| value.parse().ok()).unwrap_or(default)
 }
 
-/// Repeatable random numbers (xorshift64*).
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 16
-    }
-
-    fn below(&mut self, limit: usize) -> usize {
-        (self.next() % limit as u64) as usize
-    }
-
-    fn text(&mut self, longest: usize) -> Vec<u8> {
-        let length = self.below(longest);
-        (0..length).map(|_| b'a' + (self.next() % 26) as u8).collect()
-    }
-}
-
-/// Somebody who edits the files below a folder without a plan.
-struct Editor {
-    root: PathBuf,
-    random: Random,
-}
-
-impl Editor {
-    /// The files that may be anything; `index.html`, which the readiness probe asks for, is not among them.
-    fn files(&self) -> Vec<PathBuf> {
-        let mut files = Vec::new();
-        let mut folders = vec![self.root.clone()];
-        while let Some(folder) = folders.pop() {
-            for entry in fs::read_dir(&folder).expect("a folder").flatten() {
-                let path = entry.path();
-                if path.is_dir() {
-                    folders.push(path);
-                } else if path != self.root.join("index.html") {
-                    files.push(path);
-                }
-            }
-        }
-        files.sort();
-        files
-    }
-
-    fn new_path(&mut self) -> PathBuf {
-        let depth = self.random.below(3);
-        let mut path = self.root.clone();
-        for _ in 0..depth {
-            path.push(format!("folder {}", self.random.below(4)));
-        }
-        path.push(format!("file-{}.txt", self.random.below(40)));
-        path
-    }
-
-    /// A file where there may be a folder, or the other way round.
-    fn write(path: &Path, text: &[u8]) {
-        if path.is_dir() {
-            fs::remove_dir_all(path).expect("a folder");
-        }
-        let mut ancestor = path.parent().expect("a parent");
-        while !ancestor.exists() {
-            ancestor = ancestor.parent().expect("a parent");
-        }
-        if ancestor.is_file() {
-            fs::remove_file(ancestor).expect("a file");
-        }
-        fs::create_dir_all(path.parent().expect("a parent")).expect("folders");
-        fs::write(path, text).expect("a file");
-    }
-
-    fn some_file(&mut self) -> Option<PathBuf> {
-        let files = self.files();
-        (!files.is_empty()).then(|| files[self.random.below(files.len())].clone())
-    }
-
-    /// One thing that people and programs do to files.
-    fn step(&mut self) {
-        match self.random.below(14) {
-            0..=3 => {
-                let (path, text) = (self.new_path(), self.random.text(2_000));
-                Self::write(&path, &text);
-            }
-            4 => {
-                let text = self.random.text(2_000);
-                fs::write(self.root.join("index.html"), text).expect("a file");
-            }
-            // As editors save: beside it, then in its place.
-            5 => {
-                let (path, text) = (self.new_path(), self.random.text(2_000));
-                Self::write(&path, &text);
-                let beside = path.with_extension("txt.tmp");
-                fs::write(&beside, self.random.text(2_000)).expect("a file");
-                fs::rename(&beside, &path).expect("renamed");
-            }
-            6 => {
-                if let Some(path) = self.some_file() {
-                    fs::remove_file(path).expect("a file");
-                }
-            }
-            7 => {
-                let to = self.new_path();
-                if let Some(from) = self.some_file().filter(|from| !to.starts_with(from) && !from.starts_with(&to)) {
-                    let text = fs::read(&from).expect("a file");
-                    fs::remove_file(&from).expect("a file");
-                    Self::write(&to, &text);
-                }
-            }
-            8 => {
-                let (from, to) = (self.root.join("folder 1"), self.root.join("folder 2"));
-                if from.is_dir() {
-                    let _ = fs::remove_dir_all(&to).or_else(|_| fs::remove_file(&to));
-                    fs::rename(from, to).expect("renamed");
-                }
-            }
-            9 => {
-                let folder = self.root.join("folder 3");
-                if folder.is_dir() {
-                    fs::remove_dir_all(&folder).expect("a folder");
-                    fs::write(&folder, "a file in the place of a folder").expect("a file");
-                } else {
-                    let _ = fs::remove_file(&folder);
-                }
-            }
-            10 => {
-                if let Some(path) = self.some_file() {
-                    let mode = if self.random.below(2) == 0 { 0o755 } else { 0o644 };
-                    fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("permissions");
-                }
-            }
-            11 => {
-                let path = self.new_path();
-                Self::write(&path, b"");
-            }
-            // As a formatter or `git checkout` does.
-            12 => {
-                for number in 0..60 {
-                    let text = self.random.text(400);
-                    Self::write(&self.root.join(format!("many/{number}.txt")), &text);
-                }
-            }
-            _ => {
-                let (path, text) = (self.new_path(), self.random.text(400_000));
-                Self::write(&path, &text);
-                // Again before anybody can have looked.
-                Self::write(&path, &text[..text.len() / 2]);
-            }
-        }
-    }
+/// What devloop holds of the machine.
+#[derive(Clone, Copy, Debug)]
+struct Held {
+    memory_kb: u64,
+    open_files: usize,
+    threads: u64,
+    tasks: u64,
 }
 
 /// A line `KEY: value …` of `/proc/PID/status`, as a number.
@@ -179,8 +57,15 @@ fn status_of(pid: u32, key: &str) -> u64 {
     line.trim_start_matches(':').split_whitespace().next().and_then(|number| number.parse().ok()).expect("a number")
 }
 
-fn open_files(pid: u32) -> usize {
-    fs::read_dir(format!("/proc/{pid}/fd")).expect("it runs").count()
+fn held_by(up: &Running, project: &Path) -> Held {
+    let status = devloop(project, &["status", "--json"]);
+    let status: serde_json::Value = serde_json::from_str(&status.stdout).expect("JSON");
+    Held {
+        memory_kb: status_of(up.pid(), "VmRSS"),
+        open_files: fs::read_dir(format!("/proc/{}/fd", up.pid())).expect("it runs").count(),
+        threads: status_of(up.pid(), "Threads"),
+        tasks: status["tasks"].as_u64().expect("a number of tasks"),
+    }
 }
 
 fn pods_of(ground: &Ground, service: &str) -> Vec<String> {
@@ -190,13 +75,20 @@ fn pods_of(ground: &Ground, service: &str) -> Vec<String> {
     names.lines().map(|name| name.trim_start_matches("pod/").to_owned()).collect()
 }
 
+/// What a script says in a pod; what went wrong when it cannot be run.
+fn said_in_pod(ground: &Ground, pod: &str, script: &str) -> String {
+    let all = ["-n", &ground.namespace, "exec", pod, "--", "sh", "-c", script];
+    let output = Command::new("kubectl").args(all).output().expect("kubectl is on the PATH");
+    String::from_utf8_lossy(if output.status.success() { &output.stdout } else { &output.stderr }).into_owned()
+}
+
 /// Something goes wrong that is not devloop's fault.
 fn disturb(ground: &Ground, service: &str, random: &mut Random) -> &'static str {
     let Some(pod) = pods_of(ground, service).pop() else { return "nothing" };
     let ended = |args: &[&str]| {
         let all = [&["-n", ground.namespace.as_str()], args].concat();
         // It may be gone by now.
-        let _ = std::process::Command::new("kubectl").args(all).output();
+        let _ = Command::new("kubectl").args(all).output();
     };
     match random.below(3) {
         0 => {
@@ -215,11 +107,38 @@ fn disturb(ground: &Ground, service: &str, random: &mut Random) -> &'static str 
     }
 }
 
+/// Waits until every container of every service holds the local tree.
+#[track_caller]
+fn compare(ground: &Ground, up: &Running, services: &[String], after: &str) {
+    for service in services {
+        let here = Command::new("sh").args(["-c", TREE]).current_dir(ground.path().join(service).join("www")).output();
+        let wanted = String::from_utf8_lossy(&here.expect("sh").stdout).into_owned();
+        let script = format!("cd /www && {TREE}");
+        let different = || -> Vec<String> {
+            let trees: BTreeSet<String> =
+                pods_of(ground, service).iter().map(|pod| said_in_pod(ground, pod, &script)).collect();
+            if trees.is_empty() {
+                return vec!["no pod".to_owned()];
+            }
+            trees.iter().filter(|tree| **tree != wanted).map(|tree| difference(&wanted, tree)).collect()
+        };
+        up.wait_until(&format!("the tree of {service} after {after}"), different, Vec::is_empty);
+    }
+}
+
+fn difference(wanted: &str, found: &str) -> String {
+    let (wanted, found): (BTreeSet<&str>, BTreeSet<&str>) = (wanted.lines().collect(), found.lines().collect());
+    let missing: Vec<_> = wanted.difference(&found).collect();
+    let more: Vec<_> = found.difference(&wanted).collect();
+    format!("missing {missing:?}, more {more:?}")
+}
+
 #[test]
 #[ignore = "needs cluster (stops the API server once in a while)"]
 fn soak_outage_of_everything_and_no_edit_is_lost() {
     let minutes = setting("DEVLOOP_SOAK_MINUTES", 0);
     let length = if minutes == 0 { Duration::from_secs(40) } else { Duration::from_secs(60 * minutes) };
+    let growth = if minutes < 10 { GROWTH_OF_SHORT_RUNS_KB } else { GROWTH_KB };
     let services: Vec<String> =
         (0..setting("DEVLOOP_SOAK_SERVICES", 3)).map(|number| format!("service-{number}")).collect();
     let seed = setting("DEVLOOP_SOAK_SEED", u64::from(std::process::id()));
@@ -231,6 +150,11 @@ fn soak_outage_of_everything_and_no_edit_is_lost() {
     for service in &services {
         up.wait_until("the first pods", || pods_of(&ground, service), |pods| !pods.is_empty());
     }
+    devloop(ground.path(), &["wait", "--timeout", "10m"]).code(0);
+    compare(&ground, &up, &services, "the start");
+    let at_first = held_by(&up, ground.path());
+    let pod = pods_of(&ground, &services[0]).pop().expect("a pod");
+    println!("at first {at_first:?}; in a container\n{}", said_in_pod(&ground, &pod, PROCESSES));
     let mut random = Random(seed.max(1));
     let mut editors: Vec<Editor> = services
         .iter()
@@ -238,14 +162,17 @@ fn soak_outage_of_everything_and_no_edit_is_lost() {
         .collect();
 
     let begun = Instant::now();
-    let (mut edits, mut outage, mut next_outage, mut memory) = (0, None, length / 3, None);
-    let mut next_fault = Duration::from_secs(5);
+    let (mut edits, mut faults, mut outages, mut outage) = (0_u64, 0_u64, 0_u64, None);
+    let (mut next_fault, mut next_outage, mut next_compare) = (Duration::from_secs(5), length / 3, COMPARE_EVERY);
+    next_outage = next_outage.min(OUTAGE_EVERY);
+    let mut samples = vec![(Duration::ZERO, at_first)];
     while begun.elapsed() < length {
         let at = random.below(editors.len());
         editors[at].step();
         edits += 1;
         if begun.elapsed() > next_fault && outage.is_none() {
             let what = disturb(&ground, &services[random.below(services.len())], &mut random);
+            faults += 1;
             println!("{:6.1} s  {what}", begun.elapsed().as_secs_f64());
             next_fault = begun.elapsed() + Duration::from_secs(4 + random.below(8) as u64);
         }
@@ -253,15 +180,25 @@ fn soak_outage_of_everything_and_no_edit_is_lost() {
             if outage.is_none() {
                 println!("{:6.1} s  the API server is away", begun.elapsed().as_secs_f64());
                 outage = Some(Outage::of("apiserver"));
+                outages += 1;
                 next_outage = begun.elapsed() + Duration::from_secs(3 + random.below(4) as u64);
             } else {
                 outage = None;
                 println!("{:6.1} s  the API server is back", begun.elapsed().as_secs_f64());
-                next_outage = begun.elapsed() + Duration::from_secs(150);
+                next_outage = begun.elapsed() + OUTAGE_EVERY;
             }
         }
-        if memory.is_none() && begun.elapsed() > length / 3 {
-            memory = Some(status_of(up.pid(), "VmRSS"));
+        if begun.elapsed() > next_compare && outage.is_none() {
+            let from = begun.elapsed();
+            compare(&ground, &up, &services, &format!("{edits} edits, seed {seed}"));
+            let held = held_by(&up, ground.path());
+            println!("{:6.1} s  all trees are equal after {edits} edits; {held:?}", begun.elapsed().as_secs_f64());
+            // Time in which nothing is edited does not count.
+            next_compare = begun.elapsed() + COMPARE_EVERY;
+            next_fault += begun.elapsed().saturating_sub(from);
+        }
+        if begun.elapsed() > samples.last().map_or(Duration::ZERO, |sample| sample.0) + length / 40 {
+            samples.push((begun.elapsed(), held_by(&up, ground.path())));
         }
         // People type; programs do not.
         let until = Instant::now() + Duration::from_millis(random.below(400) as u64);
@@ -270,19 +207,42 @@ fn soak_outage_of_everything_and_no_edit_is_lost() {
         }
     }
     drop(outage);
+    compare(&ground, &up, &services, &format!("{edits} edits, seed {seed}"));
+    println!("{edits} edits, {faults} faults, {outages} outages of the API server; all trees are equal");
 
+    let memory = |from: Duration, until: Duration| -> u64 {
+        let these: Vec<u64> =
+            samples.iter().filter(|(at, _)| (from..=until).contains(at)).map(|(_, held)| held.memory_kb).collect();
+        these.iter().sum::<u64>() / (these.len() as u64).max(1)
+    };
+    let (before, after) = (memory(length / 4, length / 2), memory(length * 3 / 4, length * 2));
+    println!("memory {before} kB in the second quarter, {after} kB in the last");
+    assert!(after < before + growth, "memory grows: {samples:?}");
+
+    // As many pods as at first: then as much is held as at first.
     for service in &services {
-        let wanted = ground.hash_here(&format!("{service}/www"));
-        let hashes = || -> BTreeSet<String> {
-            pods_of(&ground, service).iter().map(|pod| ground.hash_in_pod(pod, "/www")).collect()
-        };
-        up.wait_until(&format!("the tree of {service} after {edits} edits, seed {seed}"), hashes, |hashes| {
-            hashes.len() == 1 && hashes.contains(&wanted)
-        });
+        ground.kubectl(&["scale", &format!("deployment/{service}"), "--replicas=1"]);
     }
-    let (before, after) = (memory.unwrap_or_default(), status_of(up.pid(), "VmRSS"));
-    println!("{edits} edits; memory {before} kB, then {after} kB; {} files open", open_files(up.pid()));
-    assert!(after < before + GROWTH_KB, "memory grows: {before} kB, then {after} kB");
-    assert!(open_files(up.pid()) < 60 + 12 * services.len(), "{} files are open", open_files(up.pid()));
+    for service in &services {
+        up.wait_until("one pod", || pods_of(&ground, service), |pods| pods.len() == 1);
+    }
+    devloop(ground.path(), &["wait", "--timeout", "5m"]).code(0);
+    let held = up.wait_until(
+        &format!("as few tasks and open files as at first ({at_first:?})"),
+        || held_by(&up, ground.path()),
+        |held| held.tasks <= at_first.tasks + 5 && held.open_files <= at_first.open_files + 5,
+    );
+    println!("in the end {held:?}");
+    assert!(held.threads <= at_first.threads + 8, "{held:?}, {at_first:?}");
+
     assert!(up.quit().success());
+    let pod = pods_of(&ground, &services[0]).pop().expect("a pod");
+    let left = up.wait_until(
+        "nothing of devloop in a container",
+        || said_in_pod(&ground, &pod, PROCESSES),
+        |said| said.lines().all(|line| line.contains("httpd")),
+    );
+    println!("left in a container\n{left}");
+    let left = Command::new("pgrep").args(["-f", &ground.path().display().to_string()]).output().expect("pgrep");
+    assert!(left.stdout.is_empty(), "processes are left: {}", String::from_utf8_lossy(&left.stdout));
 }

@@ -1,5 +1,6 @@
 //! A part of the test cluster that is away for a while.
 
+use std::fs::File;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -14,17 +15,25 @@ const WATCHERS: [&str; 4] = ["controllers", "scheduler", "proxy", "kubelet"];
 /// A component of the test cluster is down while this lives.
 pub struct Outage {
     component: &'static str,
+    /// Others use the cluster only while they share this lock.
+    _alone: Option<File>,
 }
 
 impl Outage {
-    /// Stops a component, as `tests/cluster/cluster` names it.
+    /// Stops a component, as `tests/cluster/cluster` names it. Where several people share the cluster, `DEVLOOP_CLUSTER_LOCK` names the
+    /// file that they lock (`flock --shared`) while it must be there.
     pub fn of(component: &'static str) -> Self {
         let deadline = Instant::now() + Duration::from_mins(5);
         while AWAY.swap(true, Ordering::SeqCst) {
             assert!(Instant::now() < deadline, "another outage does not end");
             std::thread::sleep(Duration::from_millis(100));
         }
-        let outage = Self { component };
+        let alone = std::env::var_os("DEVLOOP_CLUSTER_LOCK").map(|path| {
+            let file = File::create(path).expect("the lock of the cluster");
+            file.lock().expect("the lock of the cluster");
+            file
+        });
+        let outage = Self { component, _alone: alone };
         cluster("stop", component);
         outage
     }
