@@ -3,11 +3,10 @@
 //! The ports and the namespace are the examples' own, so only one of these tests can run on a machine at a time.
 
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::time::{Duration, Instant};
+use std::path::Path;
 
-use crate::support::devloop::{Running, binary, devloop, free_port, get, pause, post};
+use crate::support::devloop::{Running, binary, devloop, free_port, get, post};
+use crate::support::example::{Example, namespace_exists, processes_in, wait_for_turn};
 use crate::support::frame_to_svg::frame_to_svg;
 use crate::support::ground::kubectl;
 use crate::support::pty::Pty;
@@ -18,63 +17,6 @@ const NAMESPACE: &str = "github-dashboard";
 const WEB: u16 = 4202;
 /// The value of the Secret in `k8s/postgres.yaml`.
 const PASSWORD: &str = "dashboard-dev";
-/// Longer than the whole test of a session that runs before this one.
-const TURN: Duration = Duration::from_mins(8);
-
-/// A copy of an example, so that edits leave the repository alone.
-struct Example {
-    /// Its name is the project's.
-    dir: PathBuf,
-    _folder: tempfile::TempDir,
-}
-
-impl Example {
-    fn new(name: &str) -> Self {
-        let folder = tempfile::Builder::new().prefix("devloop-example-").tempdir().expect("a folder");
-        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples").join(name);
-        let status = Command::new("cp").arg("-r").arg(source).arg(folder.path()).status();
-        assert!(status.expect("cp exists").success());
-        Self { dir: folder.path().join(name), _folder: folder }
-    }
-
-    fn path(&self) -> &Path {
-        &self.dir
-    }
-
-    fn file(&self, path: &str) -> PathBuf {
-        self.path().join(path)
-    }
-
-    /// Replaces a text that must be there.
-    #[track_caller]
-    fn edit(&self, path: &str, from: &str, to: &str) {
-        let text = fs::read_to_string(self.file(path)).expect(path);
-        assert!(text.contains(from), "{path} has no {from:?}");
-        fs::write(self.file(path), text.replace(from, to)).expect(path);
-    }
-}
-
-impl Drop for Example {
-    fn drop(&mut self) {
-        devloop(self.path(), &["down", "--delete-namespaces"]);
-    }
-}
-
-fn namespace_exists() -> bool {
-    !kubectl(&["get", "namespace", NAMESPACE, "--ignore-not-found", "-o", "name"]).is_empty()
-}
-
-/// Waits until nobody else uses the namespace and the ports.
-#[track_caller]
-fn wait_for_turn() {
-    let until = Instant::now() + TURN;
-    let busy = || PORTS.iter().any(|port| std::net::TcpListener::bind(("127.0.0.1", *port)).is_err());
-    while namespace_exists() || busy() {
-        assert!(Instant::now() < until, "the namespace {NAMESPACE} or one of the ports {PORTS:?} stays in use");
-        pause();
-    }
-}
-
 /// The images of the API's pods, and their names.
 fn api_pods() -> String {
     let format = "jsonpath={range .items[*]}{.metadata.name} {.spec.containers[0].image}{\"\\n\"}{end}";
@@ -84,18 +26,6 @@ fn api_pods() -> String {
 /// What the page asks for, or why there is no answer.
 fn repositories() -> String {
     get(WEB, "/api/repos").map_or_else(|error| error, |(_, body)| body)
-}
-
-/// Processes that were started by devloop in `dir` and still run: it marks nothing else, so the folder tells.
-fn processes_in(dir: &Path) -> Vec<String> {
-    let mut found = Vec::new();
-    for entry in fs::read_dir("/proc").expect("Linux").flatten() {
-        let is_there = fs::read_link(entry.path().join("cwd")).is_ok_and(|cwd| cwd.starts_with(dir));
-        if is_there {
-            found.push(fs::read_to_string(entry.path().join("cmdline")).unwrap_or_default().replace('\0', " "));
-        }
-    }
-    found
 }
 
 #[track_caller]
@@ -108,7 +38,7 @@ fn no_secret(text: &str) {
 #[test]
 #[ignore = "needs cluster (namespace github-dashboard, ports 5432, 5001, 3001, 4202)"]
 fn github_dashboard_from_nothing_through_every_edit_to_nothing() {
-    wait_for_turn();
+    wait_for_turn(NAMESPACE, &PORTS);
     let example = Example::new("github-dashboard");
 
     let ci = devloop(example.path(), &["ci"]);
@@ -182,7 +112,7 @@ fn github_dashboard_from_nothing_through_every_edit_to_nothing() {
     let ours: Vec<&str> = left.lines().filter(|name| *name != "configmap/kube-root-ca.crt").collect();
     assert_eq!(ours, Vec::<&str>::new());
     devloop(example.path(), &["down", "--delete-namespaces"]).code(0);
-    assert!(!namespace_exists());
+    assert!(!namespace_exists(NAMESPACE));
     let everywhere = kubectl(&["get", "configmaps,persistentvolumes", "-A", "--no-headers"]);
     assert!(!everywhere.contains(NAMESPACE), "a record or volume is left:\n{everywhere}");
 }
@@ -208,7 +138,7 @@ fn hello_is_up_edited_and_gone() {
 #[test]
 #[ignore = "needs cluster (namespace github-dashboard, ports 5432, 5001, 3001, 4202)"]
 fn a_picture_of_the_real_dashboard() {
-    wait_for_turn();
+    wait_for_turn(NAMESPACE, &PORTS);
     let example = Example::new("github-dashboard");
     devloop(example.path(), &["ci"]).code(0);
     let env = [("COLORTERM", "truecolor")];

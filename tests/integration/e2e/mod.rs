@@ -22,6 +22,7 @@ mod docker_faults;
 mod docker_push;
 mod dashboard;
 mod github_dashboard;
+mod sre_copilot;
 mod first_devfile;
 mod forward;
 mod pod_logs;

@@ -217,8 +217,10 @@ pub fn post(port: u16, path: &str, content_type: &str, body: &str) -> Result<(u1
     request(port, &format!("POST {path} HTTP/1.0\r\nHost: localhost\r\n{head}\r\n\r\n{body}"))
 }
 
-fn request(port: u16, text: &str) -> Result<(u16, String), String> {
+/// Sends what may be any request of HTTP/1.0: the status and the body of the answer.
+pub fn request(port: u16, text: &str) -> Result<(u16, String), String> {
     use std::io::Write as _;
+
     let mut connection = std::net::TcpStream::connect(("127.0.0.1", port)).map_err(|error| error.to_string())?;
     connection.set_read_timeout(Some(Duration::from_secs(15))).map_err(|error| error.to_string())?;
     connection.write_all(text.as_bytes()).map_err(|error| error.to_string())?;
