@@ -48,7 +48,9 @@ pub use port_forward::{ForwardStatus, ForwardTarget, forward};
 pub use product::{CredentialLocation, Product};
 pub use registry::{RegistryChoice, RegistrySource, discover_registry};
 pub use restart::restart;
-pub use sync::{Archive, Connect, Connection, Ending, SyncBatch, SyncError, SyncReport, SyncRun, WarmChannels};
+pub use sync::{
+    Archive, Connect, Connection, Ending, ReceiverKind, SyncBatch, SyncError, SyncReport, SyncRun, WarmChannels,
+};
 pub use watch_pods::{PodEvent, watch_namespace};
 
 #[cfg(test)]

@@ -39,6 +39,7 @@ pub(super) async fn upload(
         duration: started.elapsed(),
         files_after: started.elapsed(),
         warm: true,
+        own_receiver: false,
     };
     delete(&engine, target, &batch.deletes).await?;
     report.deleted += batch.deletes.len();

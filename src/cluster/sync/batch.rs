@@ -40,6 +40,8 @@ pub struct SyncReport {
     pub files_after: Duration,
     /// Whether a connection opened beforehand was used.
     pub warm: bool,
+    /// Whether devloop's own receiver took the files, not the container's tools.
+    pub own_receiver: bool,
 }
 
 /// Why a live update failed.

@@ -1,17 +1,23 @@
 //! Brings changed files into running containers, and runs commands after them.
 //!
-//! A small receiver in POSIX shell runs in the container behind one exec connection; it confirms every step, so that
-//! nothing is half applied without being noticed. [`WarmChannels`] opens that connection before it is needed.
+//! A small receiver runs in the container behind one exec connection; it confirms every step, so that nothing is half
+//! applied without being noticed. It is a program that devloop brings along, or, where that cannot run, a script of the
+//! container's shell. [`WarmChannels`] opens the connection before it is needed.
 
 mod archive;
 mod batch;
 mod channel;
 mod connect;
+mod program_receiver;
+mod receiver;
 mod script;
+mod shell_receiver;
 mod update;
 mod warm_channels;
+mod wire;
 
 pub use archive::Archive;
 pub use batch::{SyncBatch, SyncError, SyncReport, SyncRun};
+pub use channel::ReceiverKind;
 pub use connect::{Connect, Connection, Ending};
 pub use warm_channels::WarmChannels;

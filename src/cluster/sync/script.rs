@@ -6,18 +6,66 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use super::archive::Archive;
+use super::receiver::Program;
 
 /// Arguments of one `rm` or `mkdir`: below every system's limit.
 const PER_COMMAND: usize = 200;
 
-/// The receiver: reads a script up to a line that is `nonce`, runs it, says how it ended, and so on until its input ends.
+/// What `sh` runs first: the program of the receiver where it can be put and started, else [`receiver`]. It says
+///
+/// * `NONCE send` when it waits for the program's bytes, perhaps more than once;
+/// * `NONCE receiver` (the program itself) or `NONCE ready` (the script) when it takes requests;
+/// * `NONCE missing-TOOL` before the latter.
+///
+/// Where to: the usual folders for such things, the root, `/dev`, which root may write to also where the root is read-only,
+/// and at last any volume that can be written to and run from. `[ -x … ]` is false on a file system without the right to
+/// execute. The program deletes its file when it starts, by which one knows afterwards that it did. The whole of it is read
+/// whether or not there is room for it, as what comes next is for somebody else.
+pub(super) fn start(nonce: &str, program: Option<&Program>) -> String {
+    let Some(Program { bytes, machines }) = program else { return receiver(nonce) };
+    let length = bytes.len();
+    format!(
+        r#"put() {{
+case $tried in *" $1 "*) return;; esac
+tried="$tried $1 "
+f=${{1%/}}/.{nonce}
+[ -d "$1" ] && {{ true >"$f"; }} 2>/dev/null || return
+if chmod 700 "$f" && [ -x "$f" ]; then
+printf '%s send\n' {nonce}
+if head -c {length} | {{ cat >"$f" || {{ cat >/dev/null; false; }}; }} then
+"$f" {nonce} "$f"
+c=$?
+[ -e "$f" ] || exit $c
+fi
+fi
+rm -f "$f"
+}}
+place() {{
+case $(uname -m) in {machines}) ;; *) return;; esac
+for tool in head cat chmod rm; do command -v $tool >/dev/null || return; done
+tried=
+for d in "${{TMPDIR:-/tmp}}" /tmp /var/tmp /run / /dev; do put "$d"; done
+[ -r /proc/mounts ] || return
+exec 3</proc/mounts
+while read -r _ d t o _ <&3; do
+case $t,$o in *noexec*) ;; ext[234],rw*|xfs,rw*|btrfs,rw*|tmpfs,rw*|overlay,rw*) put "$d";; esac
+done
+exec 3<&-
+}}
+place 2>/dev/null
+"#
+    ) + &receiver(nonce)
+}
+
+/// The receiver that is a script: reads a script up to a line that is `nonce`, runs it, says how it ended, and so on until
+/// its input ends.
 ///
 /// Each answer is a line `NONCE STAGE CODE`. `read` takes single bytes, so what follows a script is left for it to read;
 /// `head` may take more than it passes on, so nothing is sent after a script's data before its answer has come.
-pub(super) fn receiver(nonce: &str) -> String {
+fn receiver(nonce: &str) -> String {
     format!(
-        r#"for tool in head tar; do command -v $tool >/dev/null 2>&1 || {{ printf '%s missing-%s 0\n' {nonce} $tool; break; }}; done
-printf '%s ready 0\n' {nonce}
+        r#"for tool in head tar; do command -v $tool >/dev/null 2>&1 || {{ printf '%s missing-%s\n' {nonce} $tool; break; }}; done
+printf '%s ready\n' {nonce}
 while :; do
 s=
 while :; do

@@ -7,7 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::archive::Archive;
 use super::batch::{SyncBatch, SyncError, SyncReport};
-use super::channel::Channel;
+use super::channel::{Channel, ReceiverKind};
 use super::connect::Connect;
 use crate::cluster::exec::ContainerRef;
 use crate::logs::LogSink;
@@ -18,9 +18,22 @@ const MAX_ROUNDS: usize = 4;
 /// Lines of the log that name files.
 const MAX_NAMED: usize = 10;
 
+/// How a connection is opened.
+#[derive(Clone, Copy)]
+pub(super) struct Connector<'a> {
+    pub connect: &'a dyn Connect,
+    pub kind: ReceiverKind,
+}
+
+impl Connector<'_> {
+    pub async fn open(self, target: &ContainerRef) -> Result<Channel, SyncError> {
+        Channel::open(self.connect, target, self.kind).await
+    }
+}
+
 /// Brings a batch into a container, over `channel` if that holds one. Leaves a connection there that can be used again.
 pub(super) async fn apply(
-    connect: &dyn Connect,
+    connector: Connector<'_>,
     target: &ContainerRef,
     channel: &mut Option<Channel>,
     batch: &SyncBatch,
@@ -29,7 +42,7 @@ pub(super) async fn apply(
 ) -> Result<SyncReport, SyncError> {
     let result = tokio::select! {
         () = cancel.cancelled() => Err(SyncError::Cancelled),
-        result = apply_all(connect, target, channel, batch, log) => result,
+        result = apply_all(connector, target, channel, batch, log) => result,
     };
     let unusable =
         matches!(result, Err(SyncError::Cancelled | SyncError::Transport { .. } | SyncError::ContainerGone(_)));
@@ -40,7 +53,7 @@ pub(super) async fn apply(
 }
 
 async fn apply_all(
-    connect: &dyn Connect,
+    connector: Connector<'_>,
     target: &ContainerRef,
     channel: &mut Option<Channel>,
     batch: &SyncBatch,
@@ -60,6 +73,7 @@ async fn apply_all(
         duration: started.elapsed(),
         files_after: started.elapsed(),
         warm,
+        own_receiver: false,
     };
     for round in 0.. {
         if files.is_empty() && deletes.is_empty() {
@@ -76,7 +90,7 @@ async fn apply_all(
         report.copied += archive.targets.len() + archive.folders.len();
         report.deleted += deletes.len() + archive.deletes.len();
         report.bytes += archive.length;
-        files = transfer(connect, target, channel, &deletes, &archive, log).await?;
+        files = transfer(connector, target, channel, &deletes, &archive, log).await?;
         report.copied -= files.len();
         deletes.clear();
     }
@@ -87,18 +101,19 @@ async fn apply_all(
         }
         let channel = match channel {
             Some(channel) => channel,
-            None => channel.insert(Channel::open(connect, target).await?),
+            None => channel.insert(connector.open(target).await?),
         };
         channel.run(run, |line| log.info(line)).await?;
     }
     report.duration = started.elapsed();
+    report.own_receiver = channel.as_ref().is_some_and(Channel::is_program);
     Ok(report)
 }
 
 /// Sends the files, a second time over a new connection when the first one breaks: that changes nothing if they had
 /// arrived, and completes them if they had not.
 async fn transfer(
-    connect: &dyn Connect,
+    connector: Connector<'_>,
     target: &ContainerRef,
     channel: &mut Option<Channel>,
     deletes: &[PathBuf],
@@ -111,7 +126,7 @@ async fn transfer(
         let was_open = channel.is_some();
         let open = match channel.take() {
             Some(open) => Ok(open),
-            None => Channel::open(connect, target).await,
+            None => connector.open(target).await,
         };
         let result = match open {
             Ok(open) => channel.insert(open).transfer(deletes, archive, replace_folders).await,
@@ -129,7 +144,9 @@ async fn transfer(
             // Perhaps only our receiver was killed: a new connection finds out.
             Err(SyncError::ContainerGone(_)) if was_open && attempt == 0 => *channel = None,
             // A folder may be in the place of a file; the tools' words for it are the same as for missing rights.
-            Err(SyncError::PermissionDenied { .. } | SyncError::Refused(_)) if !replace_folders && attempt == 0 => {
+            Err(SyncError::PermissionDenied { .. } | SyncError::Refused(_))
+                if !replace_folders && attempt == 0 && channel.as_ref().is_some_and(|open| !open.is_program()) =>
+            {
                 replace_folders = true;
             }
             result => return result,

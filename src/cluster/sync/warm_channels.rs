@@ -13,9 +13,9 @@ use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::batch::{SyncBatch, SyncError, SyncReport};
-use super::channel::Channel;
+use super::channel::{Channel, ReceiverKind};
 use super::connect::Connect;
-use super::update::apply;
+use super::update::{Connector, apply};
 use crate::cluster::exec::ContainerRef;
 use crate::logs::LogSink;
 
@@ -47,13 +47,19 @@ struct Keepers {
 /// Live updates, over connections that are opened before they are needed. Dropping it closes them.
 pub struct WarmChannels {
     connect: Arc<dyn Connect>,
+    kind: ReceiverKind,
     keepers: Mutex<Keepers>,
 }
 
 impl WarmChannels {
     /// Without connections; every update opens one of its own until [`Self::keep`] is called.
     pub fn new(connect: impl Connect) -> Self {
-        Self { connect: Arc::new(connect), keepers: Mutex::default() }
+        Self::with_receiver(connect, ReceiverKind::from_environment())
+    }
+
+    /// As [`Self::new`], with a receiver of this kind whatever the environment says.
+    pub fn with_receiver(connect: impl Connect, kind: ReceiverKind) -> Self {
+        Self { connect: Arc::new(connect), kind, keepers: Mutex::default() }
     }
 
     /// Keeps a connection to each of these running containers, and closes those to all others.
@@ -75,7 +81,13 @@ impl WarmChannels {
             }
             let (jobs, receiver) = mpsc::channel(16);
             let cancel = CancellationToken::new();
-            keepers.tasks.spawn(keep_open(Arc::clone(&self.connect), container.clone(), receiver, cancel.clone()));
+            keepers.tasks.spawn(keep_open(
+                Arc::clone(&self.connect),
+                self.kind,
+                container.clone(),
+                receiver,
+                cancel.clone(),
+            ));
             keepers.by_container.insert(container.clone(), Keeper { jobs, cancel });
         }
     }
@@ -92,7 +104,8 @@ impl WarmChannels {
     ) -> Result<SyncReport, SyncError> {
         let jobs = self.lock().by_container.get(target).map(|keeper| keeper.jobs.clone());
         let Some(jobs) = jobs else {
-            return apply(&*self.connect, target, &mut None, &batch, log, cancel).await;
+            let connector = Connector { connect: &*self.connect, kind: self.kind };
+            return apply(connector, target, &mut None, &batch, log, cancel).await;
         };
         let (reply, answer) = oneshot::channel();
         let job = Job { batch, log: log.clone(), cancel: cancel.clone(), reply };
@@ -117,17 +130,19 @@ impl Drop for WarmChannels {
 
 async fn keep_open(
     connect: Arc<dyn Connect>,
+    kind: ReceiverKind,
     target: ContainerRef,
     mut jobs: mpsc::Receiver<Job>,
     cancel: CancellationToken,
 ) {
+    let connector = Connector { connect: &*connect, kind };
     let mut channel: Option<Channel> = None;
     let mut pause = REOPEN_FIRST;
     let mut reopen = Instant::now();
     let work = async {
         loop {
             if channel.is_none() && reopen <= Instant::now() {
-                match Channel::open(&*connect, &target).await {
+                match connector.open(&target).await {
                     Ok(open) => {
                         channel = Some(open);
                         pause = REOPEN_FIRST;
@@ -143,7 +158,7 @@ async fn keep_open(
             tokio::select! {
                 job = jobs.recv() => {
                     let Some(Job { batch, log, cancel, reply }) = job else { return };
-                    let result = apply(&*connect, &target, &mut channel, &batch, &log, &cancel).await;
+                    let result = apply(connector, &target, &mut channel, &batch, &log, &cancel).await;
                     // The caller may have gone away; the update has been made all the same.
                     let _ = reply.send(result);
                 }

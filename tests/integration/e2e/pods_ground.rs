@@ -47,6 +47,17 @@ impl PodGround {
 
     /// Creates a pod with one container `main` that runs a shell script, and what `extra` adds to the container.
     pub fn pod(&self, name: &str, image: &str, script: &str, extra: &serde_json::Value) {
+        self.create_pod(name, image, script, extra, &serde_json::json!([]));
+    }
+
+    fn create_pod(
+        &self,
+        name: &str,
+        image: &str,
+        script: &str,
+        extra: &serde_json::Value,
+        volumes: &serde_json::Value,
+    ) {
         let mut container = serde_json::json!({
             "name": "main", "image": image, "imagePullPolicy": "IfNotPresent", "command": ["sh", "-c", script]
         });
@@ -55,9 +66,15 @@ impl PodGround {
         }
         let pod = serde_json::json!({
             "apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "labels": {"app": name}},
-            "spec": {"terminationGracePeriodSeconds": 0, "automountServiceAccountToken": false, "containers": [container]}
+            "spec": {"terminationGracePeriodSeconds": 0, "automountServiceAccountToken": false, "containers": [container],
+                "volumes": volumes}
         });
         self.kubectl_with(&["apply", "-f", "-"], &pod.to_string());
+    }
+
+    /// The same with a volume `own` that the container may mount.
+    pub fn pod_with_volume(&self, name: &str, image: &str, script: &str, extra: &serde_json::Value) {
+        self.create_pod(name, image, script, extra, &serde_json::json!([{"name": "own", "emptyDir": {}}]));
     }
 
     /// Waits until the pod's container runs, and returns it.

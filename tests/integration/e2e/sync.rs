@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use devloop::cluster::{ContainerRef, SyncBatch, SyncError, SyncReport, SyncRun, WarmChannels, exec};
+use devloop::cluster::{ContainerRef, ReceiverKind, SyncBatch, SyncError, SyncReport, SyncRun, WarmChannels, exec};
 use devloop::project::MappedPath;
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
@@ -52,7 +52,7 @@ async fn update(
     channels.update(target, batch, &ground.sink(), &CancellationToken::new()).await
 }
 
-async fn keeps_everything(image: &str, name: &str) {
+async fn keeps_everything(image: &str, name: &str, kind: ReceiverKind) {
     let ground = PodGround::new(name).await;
     ground.pod(
         "p",
@@ -61,7 +61,7 @@ async fn keeps_everything(image: &str, name: &str) {
         &json!({}),
     );
     let target = ground.running("p");
-    let channels = WarmChannels::new(ground.cluster.client().clone());
+    let channels = WarmChannels::with_receiver(ground.cluster.client().clone(), kind);
     let files = Files::new();
     let script = files.write("bin/run me.sh", "#!/bin/sh\necho ran\n");
     std::fs::set_permissions(&script.local, std::fs::Permissions::from_mode(0o755)).expect("set");
@@ -86,6 +86,7 @@ async fn keeps_everything(image: &str, name: &str) {
     let report = update(&ground, &channels, &target, batch).await.expect("updated");
     assert_eq!((report.copied, report.deleted), (8, 4));
     assert!(report.bytes > 3_000_000);
+    assert_eq!(report.own_receiver, kind == ReceiverKind::Best);
     let lines = ground.lines();
     let end: Vec<&str> = lines.iter().rev().take(5).rev().map(String::as_str).collect();
     assert_eq!(end[1..3], ["one", "two"]);
@@ -108,13 +109,94 @@ async fn keeps_everything(image: &str, name: &str) {
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs cluster (a namespace)"]
 async fn files_arrive_as_they_are_in_busybox() {
-    keeps_everything(BUSYBOX, "sync-busybox").await;
+    keeps_everything(BUSYBOX, "sync-busybox", ReceiverKind::Best).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs cluster (a namespace)"]
 async fn files_arrive_as_they_are_in_debian() {
-    keeps_everything(DEBIAN, "sync-debian").await;
+    keeps_everything(DEBIAN, "sync-debian", ReceiverKind::Best).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs cluster (a namespace)"]
+async fn files_arrive_as_they_are_by_the_tools_of_the_container() {
+    keeps_everything(BUSYBOX, "sync-tools-busybox", ReceiverKind::Shell).await;
+    keeps_everything(DEBIAN, "sync-tools-debian", ReceiverKind::Shell).await;
+}
+
+/// What the container runs beside its first process and this look at it.
+const OTHERS: &str = "for p in /proc/[0-9]*; do [ ${p#/proc/} = 1 ] || [ ${p#/proc/} = $$ ] || tr '\\0' ' ' <$p/cmdline; done 2>/dev/null";
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs cluster (a namespace)"]
+async fn an_update_starts_no_process_and_leaves_nothing_behind() {
+    let ground = PodGround::new("sync-process").await;
+    let files = Files::new();
+    for (name, image) in [("busybox", BUSYBOX), ("debian", DEBIAN)] {
+        ground.pod(name, image, "mkdir /app; exec sleep 100000", &json!({}));
+        let target = ground.running(name);
+        let channels = WarmChannels::new(ground.cluster.client().clone());
+        let places = || ground.in_pod(name, "ls -a / /tmp /var/tmp /run /dev 2>/dev/null || true");
+        let before = places();
+        channels.keep(&HashSet::from([target.clone()]));
+        until("the receiver", || ground.in_pod(name, OTHERS).contains("devloop-"));
+        assert_eq!(places(), before, "{name}: its file is gone");
+        // The system counts the processes that were ever started.
+        let started = || -> u64 {
+            let stat = ground.in_pod(name, "cat /proc/self/stat");
+            stat.split_whitespace().next().expect("a number").parse().expect("its own number")
+        };
+        let round = |count: usize| {
+            let (channels, ground, target, files) = (&channels, &ground, &target, &files);
+            async move {
+                for number in 0..count {
+                    let batch = SyncBatch {
+                        deletes: vec!["/app/old".into()],
+                        files: vec![files.write("a.py", format!("{number}")), files.write("sub/b.py", "x")],
+                        runs: Vec::new(),
+                    };
+                    let report = update(ground, channels, target, batch).await.expect("updated");
+                    assert!(report.own_receiver && report.warm, "{report:?}");
+                }
+            }
+        };
+        let first = started();
+        let alone = started() - first;
+        let first = started();
+        round(10).await;
+        assert_eq!(started() - first, alone, "{name}: numbers of processes that ten updates took");
+        assert_eq!(ground.in_pod(name, "cat /app/a.py"), "9");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs cluster (a namespace)"]
+async fn the_program_runs_from_wherever_it_can_and_else_the_tools_do_it() {
+    let ground = PodGround::new("sync-places").await;
+    let files = Files::new();
+    let channels = WarmChannels::new(ground.cluster.client().clone());
+    let read_only = json!({"readOnlyRootFilesystem": true});
+    let user = json!({"readOnlyRootFilesystem": true, "runAsUser": 1000});
+    let no_temporary = "rm -rf /tmp /var/tmp /run; exec sleep 100000";
+    for (name, script, security, volume, own) in [
+        ("root", "exec sleep 100000", &read_only, false, true),
+        ("user", "exec sleep 100000", &user, false, false),
+        ("volume", "exec sleep 100000", &user, true, true),
+        ("nowhere", no_temporary, &json!({}), false, true),
+    ] {
+        let mut extra = json!({"securityContext": security});
+        if volume {
+            extra["volumeMounts"] = json!([{"name": "own", "mountPath": "/data"}]);
+        }
+        ground.pod_with_volume(name, BUSYBOX, script, &extra);
+        let target = ground.running(name);
+        let mut file = files.write("a.py", name);
+        file.remote = if volume { "/data/a.py" } else { "/dev/shm/a.py" }.into();
+        let report = update(&ground, &channels, &target, copy(vec![file.clone()])).await.expect("updated");
+        assert_eq!(report.own_receiver, own, "{name}");
+        assert_eq!(ground.in_pod(name, &format!("cat {}", file.remote.display())), name);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -179,8 +261,10 @@ async fn what_the_container_lacks_or_refuses_is_named() {
     ground.pod("notar", DEBIAN, &format!("rm -f /bin/tar /usr/bin/tar; {IDLE}"), &json!({}));
     let target = ground.running("notar");
     until("tar to go", || !ground.in_pod("notar", "command -v tar || echo none").contains("/tar"));
-    let error = update(&ground, &channels, &target, copy(vec![file.clone()])).await.expect_err("no tar");
+    let tools = WarmChannels::with_receiver(ground.cluster.client().clone(), ReceiverKind::Shell);
+    let error = update(&ground, &tools, &target, copy(vec![file.clone()])).await.expect_err("no tar");
     assert_eq!(error, SyncError::NoTar("tar".into()));
+    update(&ground, &channels, &target, copy(vec![file.clone()])).await.expect("no `tar` is needed");
 
     ground.pod(
         "noshell",
