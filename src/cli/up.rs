@@ -72,8 +72,14 @@ async fn dashboard(
 ) -> Result<ExitCode, CommandError> {
     let closed = CancellationToken::new();
     let options = TuiOptions { color: common::color_choice(arguments.color), mouse: !arguments.no_mouse };
-    let screen =
-        tui::run(session.snapshots.clone(), session.logs.reader(), session.commands.clone(), options, closed.clone());
+    let screen = tui::run(
+        session.snapshots.clone(),
+        session.logs.reader(),
+        session.journal.clone(),
+        session.commands.clone(),
+        options,
+        closed.clone(),
+    );
     tokio::pin!(screen);
     let mut asked = false;
     let code = loop {

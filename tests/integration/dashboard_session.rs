@@ -47,7 +47,14 @@ async fn session(scene: &str) -> TuiEnd {
     let (command_sender, mut commands) = mpsc::channel(16);
     let cancel = CancellationToken::new();
     let mut terminate = signal(SignalKind::terminate()).expect("signals can be had");
-    let dashboard = tui::run(snapshot_reader, logs.reader(), command_sender, TuiOptions::default(), cancel.clone());
+    let dashboard = tui::run(
+        snapshot_reader,
+        logs.reader(),
+        devloop::journal::Journal::new(),
+        command_sender,
+        TuiOptions::default(),
+        cancel.clone(),
+    );
     tokio::pin!(dashboard);
     let mut storm = tokio::time::interval(Duration::from_millis(1));
     let mut finish: Option<(tokio::time::Instant, ResourceName)> = None;

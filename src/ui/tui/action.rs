@@ -57,12 +57,24 @@ pub enum Action {
     Filter,
     /// Type what to search for in the log.
     Search,
+    /// Type what lines of the log must have.
+    LogFilter,
+    /// Only lines so important, or all.
+    Level,
+    /// JSON lines over several rows, or as they are.
+    Json,
     /// The next line that has it.
     SearchNext,
     /// The line before that has it.
     SearchPrevious,
     /// Sort problems first, or not.
     ProblemsFirst,
+    /// Sort by something else.
+    Sort,
+    /// Where the time went.
+    Timeline,
+    /// Type a command, or the name of a resource.
+    Palette,
     /// The log of all resources, or of the selected one.
     AllLogs,
     /// All lines, only builds, only running programs.

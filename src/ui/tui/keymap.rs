@@ -49,7 +49,9 @@ const NORMAL: &[Binding] = &[
     bind(&[char('j'), Plain(KeyCode::Down)], Action::SelectNext, "↓ j", "select the row below", ""),
     bind(&[Plain(KeyCode::Tab)], Action::SelectNextProblem, "Tab", "select the next problem", ""),
     bind(&[Plain(KeyCode::Enter)], Action::Details, "Enter", "all about the selected row", "details"),
-    bind(&[char('y')], Action::Why, "y", "why it waits or fails", "why"),
+    bind(&[char('w'), char('y')], Action::Why, "w y", "why it waits or fails", "why"),
+    bind(&[char('v')], Action::Timeline, "v", "where the time went", "timeline"),
+    bind(&[char(':'), Control('p')], Action::Palette, ": Ctrl-P", "type a command, or a name", "command"),
     bind(&[char('t')], Action::Trigger, "t", "update it now", "trigger"),
     bind(&[char('R')], Action::Restart, "R", "restart it without a build", "restart"),
     bind(&[char('S')], Action::Stop, "S", "stop what runs for it", "stop"),
@@ -63,9 +65,13 @@ const NORMAL: &[Binding] = &[
     bind(&[char('N')], Action::SearchPrevious, "N", "previous line found (older)", ""),
     bind(&[char('f')], Action::Filter, "f", "filter the rows by name or label", "filter"),
     bind(&[char('p')], Action::ProblemsFirst, "p", "problems first, or in order", "problems"),
+    bind(&[char('s')], Action::Sort, "s", "sort by name, newest, slowest …", ""),
     bind(&[char('a')], Action::AllLogs, "a", "log of all resources, or of one", "all logs"),
     bind(&[char('l')], Action::Source, "l", "log of builds, of programs, of both", ""),
-    bind(&[char('w')], Action::Wrap, "w", "wrap long lines, or not", ""),
+    bind(&[char('L')], Action::Level, "L", "log from warnings on, errors, all", ""),
+    bind(&[char('F')], Action::LogFilter, "F", "only lines with a text, `~regex`, `!not`", ""),
+    bind(&[char('x')], Action::Json, "x", "JSON lines spread out, or as they are", ""),
+    bind(&[char('W')], Action::Wrap, "W", "wrap long lines, or not", ""),
     bind(&[char('T')], Action::Timestamps, "T", "show times, or not", ""),
     bind(&[char('z')], Action::Zoom, "z", "only the log, only the rows, both", "zoom"),
     bind(&[char('K'), char('[')], Action::ScrollUp, "K [", "log one line up", ""),
@@ -103,7 +109,7 @@ const READING: &[Binding] = &[
     bind(&[Plain(KeyCode::PageDown), char(' ')], Action::PageDown, "PgDn", "a page down", ""),
     bind(&[char('g'), Plain(KeyCode::Home)], Action::LogTop, "Home", "start", ""),
     bind(
-        &[Plain(KeyCode::Esc), Plain(KeyCode::Enter), char('q'), char('?'), char('y')],
+        &[Plain(KeyCode::Esc), Plain(KeyCode::Enter), char('q'), char('?'), char('y'), char('w'), char('v')],
         Action::Close,
         "Esc",
         "close",
@@ -111,6 +117,7 @@ const READING: &[Binding] = &[
     ),
     bind(&[char('t')], Action::Trigger, "t", "update it now", ""),
     bind(&[char('o')], Action::Open, "o", "open its link", ""),
+    bind(&[char('a')], Action::AllLogs, "a", "timeline of the whole session, or of the newest update", ""),
     bind(&[Control('c')], Action::Quit, "Ctrl-C", "quit", ""),
 ];
 
@@ -156,8 +163,8 @@ const ASKING: &[Binding] = &[
 pub(super) fn bindings(mode: Mode) -> &'static [Binding] {
     match mode {
         Mode::Normal => NORMAL,
-        Mode::Filter | Mode::Search => TYPING,
-        Mode::Help | Mode::Details | Mode::Why => READING,
+        Mode::Filter | Mode::Search | Mode::LogFilter | Mode::Palette => TYPING,
+        Mode::Help | Mode::Details | Mode::Why | Mode::Timeline => READING,
         Mode::Open => CHOOSING,
         Mode::Buttons => PRESSING,
         Mode::Form => FILLING,
@@ -176,9 +183,7 @@ pub(super) fn action(mode: Mode, key: KeyEvent) -> Option<Action> {
         return Some(binding.action);
     }
     match (mode, pressed) {
-        (Mode::Filter | Mode::Search | Mode::Form, Plain(KeyCode::Char(char)))
-            if !key.modifiers.contains(KeyModifiers::ALT) =>
-        {
+        (mode, Plain(KeyCode::Char(char))) if mode.takes_text() && !key.modifiers.contains(KeyModifiers::ALT) => {
             Some(Action::Type(char))
         }
         _ => None,
@@ -189,10 +194,13 @@ pub(super) fn action(mode: Mode, key: KeyEvent) -> Option<Action> {
 mod tests {
     use super::*;
 
-    const MODES: [Mode; 10] = [
+    const MODES: [Mode; 13] = [
         Mode::Normal,
         Mode::Filter,
         Mode::Search,
+        Mode::LogFilter,
+        Mode::Palette,
+        Mode::Timeline,
         Mode::Help,
         Mode::Details,
         Mode::Why,

@@ -7,6 +7,7 @@
 use unicode_width::UnicodeWidthChar as _;
 
 use super::ansi::{Glyph, glyphs, wrap};
+use super::log_pattern::{LogPattern, Needle};
 use super::theme::Theme;
 use crate::logs::{Level, LogFilter, LogLine, LogReader, strip_colors};
 
@@ -30,6 +31,8 @@ pub(super) struct LineFormat {
     pub(super) names: bool,
     /// How many columns are scrolled out on the left, when lines are not wrapped.
     pub(super) offset: usize,
+    /// Whether a line that is a JSON object is spread over several rows.
+    pub(super) json: bool,
 }
 
 /// What is searched for.
@@ -46,6 +49,7 @@ pub(super) struct Search {
 #[derive(Clone, Debug, Default)]
 pub(super) struct LogPane {
     filter: LogFilter,
+    pattern: LogPattern,
     lines: Vec<LogLine>,
     next: u64,
     revision: u64,
@@ -62,11 +66,15 @@ impl LineFormat {
 
 impl LogPane {
     /// Takes in what is new. Another filter is read from the start and shown from its end.
-    pub(super) fn refresh(&mut self, reader: &LogReader, filter: LogFilter) {
+    pub(super) fn refresh(&mut self, reader: &LogReader, filter: LogFilter, pattern: &str) {
         let revision = reader.revision();
-        if filter != self.filter || revision != self.revision {
-            if filter != self.filter {
+        let another = filter != self.filter || pattern != self.pattern.text();
+        if another || revision != self.revision {
+            if another {
                 self.anchor = Anchor::End;
+            }
+            if pattern != self.pattern.text() {
+                self.pattern = LogPattern::new(pattern);
             }
             self.filter = filter;
             self.revision = revision;
@@ -76,14 +84,20 @@ impl LogPane {
                 search.found.clear();
             }
         }
-        let new = reader.since_filtered(self.next, &self.filter);
+        let mut new = reader.since_filtered(self.next, &self.filter);
         let Some(last) = new.last() else { return };
         self.next = last.sequence + 1;
+        new.retain(|line| self.pattern.accepts(&line.text));
         if let Some(search) = &mut self.search {
             let needle = Needle::new(&search.needle);
             search.found.extend(new.iter().filter(|line| needle.is_in(&line.text)).map(|line| line.sequence));
         }
         self.lines.extend(new);
+    }
+
+    /// What is wrong with the pattern of its lines.
+    pub(super) fn pattern_error(&self) -> Option<&str> {
+        self.pattern.error()
     }
 
     /// The rows to draw, at most `height`, the newest at the bottom.
@@ -244,6 +258,9 @@ impl LogPane {
     fn rows_of(&self, index: usize, format: LineFormat) -> usize {
         let line = &self.lines[index];
         // The usual short line need not be looked into: no character of it is wider than its bytes, but for tabs.
+        if format.json && spread(&line.text).is_some() {
+            return layout(line, format, &Theme::new(crate::ui::ColorDepth::None, false), None).len();
+        }
         if !format.wrap || (line.text.len() + margin(line, format) <= format.columns && !line.text.contains('\t')) {
             return 1;
         }
@@ -283,6 +300,23 @@ fn layout(
         Level::Warn => theme.warning,
         Level::Error => theme.error,
     };
+    let indent = before.iter().map(|glyph| glyph.char.width().unwrap_or(0)).sum::<usize>();
+    let room = format.columns.saturating_sub(indent).max(1);
+    if format.json
+        && let Some(spread) = spread(&line.text)
+    {
+        let mut rows: Vec<Vec<Glyph>> = Vec::new();
+        for text in spread.lines() {
+            let text = glyphs(text, base, theme.depth);
+            rows.extend(if format.wrap { wrap(text, room) } else { vec![clip(&text, format.offset, room)] });
+        }
+        for (index, row) in rows.iter_mut().enumerate() {
+            let margin =
+                if index == 0 { before.clone() } else { vec![Glyph { char: ' ', style: theme.plain }; indent] };
+            row.splice(..0, margin);
+        }
+        return rows;
+    }
     let mut text = Vec::new();
     text.extend(line.mark().chars().map(|char| Glyph { char, style: base }));
     let marked = text.len();
@@ -296,8 +330,6 @@ fn layout(
             }
         }
     }
-    let indent = before.iter().map(|glyph| glyph.char.width().unwrap_or(0)).sum::<usize>();
-    let room = format.columns.saturating_sub(indent).max(1);
     if !format.wrap {
         before.extend(clip(&text, format.offset, room));
         return vec![before];
@@ -308,6 +340,18 @@ fn layout(
         row.splice(..0, margin);
     }
     rows
+}
+
+/// A line that is a JSON object, over several rows; `None` for all others.
+fn spread(text: &str) -> Option<String> {
+    // Colours around it, or a prefix, are no part of it.
+    let plain = strip_colors(text);
+    let object = plain.trim();
+    if !object.starts_with('{') || !object.ends_with('}') {
+        return None;
+    }
+    let value: serde_json::Map<String, serde_json::Value> = serde_json::from_str(object).ok()?;
+    serde_json::to_string_pretty(&value).ok()
 }
 
 /// The columns of `text` from `offset` on, `room` of them.
@@ -324,58 +368,14 @@ fn clip(text: &[Glyph], offset: usize, room: usize) -> Vec<Glyph> {
     shown
 }
 
-/// A text to find: letters match both cases unless it has a capital.
-#[derive(Debug)]
-struct Needle {
-    chars: Vec<char>,
-    fold: bool,
-}
-
-impl Needle {
-    fn new(text: &str) -> Self {
-        Self { chars: text.chars().collect(), fold: !text.chars().any(char::is_uppercase) }
-    }
-
-    fn is_in(&self, text: &str) -> bool {
-        let plain = strip_colors(text);
-        let chars: Vec<char> = plain.chars().collect();
-        self.positions(&chars).next().is_some()
-    }
-
-    /// Where it starts in `chars`, without overlaps.
-    fn positions<'a>(&'a self, chars: &'a [char]) -> impl Iterator<Item = usize> + 'a {
-        let mut at = 0;
-        std::iter::from_fn(move || {
-            while !self.chars.is_empty() && at + self.chars.len() <= chars.len() {
-                let start = at;
-                at += 1;
-                let mut pairs = self.chars.iter().zip(&chars[start..]);
-                if pairs.all(|(wanted, char)| char == wanted || (self.fold && fold(*char) == fold(*wanted))) {
-                    at = start + self.chars.len();
-                    return Some(start);
-                }
-            }
-            None
-        })
-    }
-}
-
-fn fold(char: char) -> char {
-    // A character whose lower case is more than one stays as it is, so that positions count alike.
-    let mut lower = char.to_lowercase();
-    match (lower.next(), lower.next()) {
-        (Some(lower), None) => lower,
-        _ => char,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::logs::{LogSource, LogStore};
     use crate::ui::ColorDepth;
 
-    const FORMAT: LineFormat = LineFormat { columns: 10, wrap: true, timestamps: false, names: false, offset: 0 };
+    const FORMAT: LineFormat =
+        LineFormat { columns: 10, wrap: true, timestamps: false, names: false, offset: 0, json: false };
 
     fn pane(lines: &[&str]) -> (LogStore, LogReader, LogPane) {
         let store = LogStore::new();
@@ -385,7 +385,7 @@ mod tests {
         }
         let reader = store.reader();
         let mut pane = LogPane::default();
-        pane.refresh(&reader, LogFilter::default());
+        pane.refresh(&reader, LogFilter::default(), "");
         (store, reader, pane)
     }
 
@@ -408,7 +408,7 @@ mod tests {
         pane.scroll(-2, FORMAT, 3);
         assert_eq!(shown(&pane, 3), ["2", "3", "4"]);
         store.sink(None, LogSource::Build).info("7");
-        pane.refresh(&reader, LogFilter::default());
+        pane.refresh(&reader, LogFilter::default(), "");
         assert_eq!(shown(&pane, 3), ["2", "3", "4"]);
         assert_eq!(pane.below(FORMAT, 3), 3);
         pane.scroll(-100, FORMAT, 3);
@@ -442,7 +442,7 @@ mod tests {
         pane.search_step(false, FORMAT, 2);
         assert_eq!(current(&pane), Some(4));
         store.sink(None, LogSource::Build).info("\x1b[31merr\x1b[0mor 3");
-        pane.refresh(&reader, LogFilter::default());
+        pane.refresh(&reader, LogFilter::default(), "");
         pane.search_step(true, FORMAT, 2);
         assert_eq!(current(&pane), Some(8), "colours do not hide a word");
         pane.search_for("Error".into(), FORMAT, 2);
@@ -462,11 +462,37 @@ mod tests {
     }
 
     #[test]
+    fn only_lines_with_the_pattern_are_held() {
+        let (store, reader, mut pane) = pane(&["GET /health", "GET /orders", "POST /orders"]);
+        let mut shown_with = |pattern: &str| {
+            pane.refresh(&reader, LogFilter::default(), pattern);
+            shown(&pane, 9)
+        };
+        assert_eq!(shown_with("orders"), ["GET /order", "s", "POST /orde", "rs"]);
+        assert_eq!(shown_with("!health"), ["GET /order", "s", "POST /orde", "rs"]);
+        assert_eq!(shown_with("~^get.*s$"), ["GET /order", "s"]);
+        store.sink(None, LogSource::Build).info("get bonus");
+        assert_eq!(shown_with("~^get.*s$"), ["GET /order", "s", "get bonus"]);
+        assert_eq!(shown_with("~("), Vec::<String>::new());
+        assert!(pane.pattern_error().is_some());
+    }
+
+    #[test]
+    fn json_lines_are_spread_and_others_are_not() {
+        let (_store, _reader, pane) = pane(&["{x}", r#"{"a":1,"b":[]}"#, "end"]);
+        let format = LineFormat { json: true, ..FORMAT };
+        let rows = pane.window(format, 9, &Theme::new(ColorDepth::None, false));
+        let rows: Vec<String> = rows.iter().map(|row| row.iter().map(|glyph| glyph.char).collect()).collect();
+        assert_eq!(rows, ["{x}", "{", "  \"a\": 1,", "  \"b\": []", "}", "end"]);
+        assert_eq!(pane.window(format, 2, &Theme::new(ColorDepth::None, false)).len(), 2);
+    }
+
+    #[test]
     fn another_filter_starts_at_its_end() {
         let (store, reader, mut pane) = pane(&["1", "2", "3"]);
         store.sink(None, LogSource::Build).info("main");
         pane.go_to_top(FORMAT, 1);
-        pane.refresh(&reader, LogFilter { producer: crate::logs::Producer::Main, ..LogFilter::default() });
+        pane.refresh(&reader, LogFilter { producer: crate::logs::Producer::Main, ..LogFilter::default() }, "");
         assert_eq!(shown(&pane, 3), ["main"]);
         assert_eq!(pane.anchor, Anchor::End);
     }

@@ -3,6 +3,7 @@
 //! Drawing is a pure function of the newest [`Snapshot`](crate::engine::Snapshot) and a [`ViewState`]; keys change
 //! the view state and ask for commands; only `tui` and `terminal` touch the terminal.
 
+mod acting;
 mod action;
 mod ansi;
 mod browser;
@@ -11,6 +12,8 @@ mod config_text;
 mod form;
 mod keymap;
 mod log_pane;
+mod log_pattern;
+mod palette;
 mod rows;
 mod state;
 mod terminal;

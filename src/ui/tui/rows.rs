@@ -1,5 +1,7 @@
 //! Which rows the resource table has, in which order.
 
+use std::cmp::Reverse;
+
 use super::state::ViewState;
 use crate::engine::{ResourceSnapshot, Snapshot};
 use crate::project::ResourceName;
@@ -13,6 +15,46 @@ pub enum RowId {
     Config,
     /// A resource.
     Resource(ResourceName),
+}
+
+/// How the rows are sorted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub(super) enum Order {
+    /// As in the Devfile, grouped by label.
+    #[default]
+    Project,
+    /// Worst first.
+    Problems,
+    /// By name.
+    Name,
+    /// By the time of the newest update, newest first.
+    Newest,
+    /// By the duration of the newest update, longest first.
+    Slowest,
+}
+
+impl Order {
+    /// The one after it, around.
+    pub(super) fn next(self) -> Self {
+        match self {
+            Self::Project => Self::Problems,
+            Self::Problems => Self::Name,
+            Self::Name => Self::Newest,
+            Self::Newest => Self::Slowest,
+            Self::Slowest => Self::Project,
+        }
+    }
+
+    /// For people.
+    pub(super) fn words(self) -> &'static str {
+        match self {
+            Self::Project => "as in the Devfile",
+            Self::Problems => "problems first",
+            Self::Name => "by name",
+            Self::Newest => "newest update first",
+            Self::Slowest => "slowest update first",
+        }
+    }
 }
 
 /// A line of the table.
@@ -53,8 +95,16 @@ pub(super) fn rows<'a>(snapshot: &'a Snapshot, state: &ViewState) -> Vec<Row<'a>
     if needle.is_empty() {
         rows.push(Row::Config);
     }
-    if state.problems_first {
-        resources.sort_by_key(|resource| health(resource));
+    if state.order != Order::Project {
+        // Stable: what is equal stays in the order of the project.
+        match state.order {
+            Order::Project => {}
+            Order::Problems => resources.sort_by_key(|resource| health(resource)),
+            Order::Name => resources.sort_by(|one, other| one.name.cmp(&other.name)),
+            Order::Newest => resources.sort_by_key(|resource| Reverse(resource.history.first().map(|it| it.finished))),
+            Order::Slowest => resources
+                .sort_by_key(|resource| Reverse(resource.history.first().map(|it| it.finished.since(it.started)))),
+        }
         rows.extend(resources.into_iter().map(Row::Resource));
         return rows;
     }

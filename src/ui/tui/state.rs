@@ -10,10 +10,11 @@ use super::clock::Clock;
 use super::config_text::ConfigText;
 use super::form::Form;
 use super::log_pane::{LineFormat, LogPane};
-use super::rows::{Row, RowId, rows};
+use super::rows::{Order, Row, RowId, rows};
 use super::view::{Panes, rows_hidden};
 use crate::engine::{Command, ResourceSnapshot, Selection, SessionPhase, SessionTime, Snapshot};
-use crate::logs::{LogFilter, LogReader, LogSource, Producer};
+use crate::journal::{Journal, Timeline};
+use crate::logs::{Level, LogFilter, LogReader, LogSource, Producer};
 use crate::project::{Button, Link};
 use crate::ui::health::{Health, health};
 
@@ -27,12 +28,18 @@ pub(super) enum Mode {
     Filter,
     /// What to search for in the log is typed.
     Search,
+    /// What lines of the log must have is typed.
+    LogFilter,
+    /// A command, or a name, is typed.
+    Palette,
     /// The keys are shown.
     Help,
     /// All about the selected row is shown.
     Details,
     /// Why the selected row waits or fails is shown.
     Why,
+    /// Where the time went is shown.
+    Timeline,
     /// One of several links is chosen.
     Open,
     /// One of the buttons of the configuration is chosen.
@@ -41,6 +48,18 @@ pub(super) enum Mode {
     Form,
     /// The user is asked whether to disable the selected resource.
     ConfirmDisable,
+}
+
+impl Mode {
+    /// Whether letters are text.
+    pub(super) fn takes_text(self) -> bool {
+        matches!(self, Self::Filter | Self::Search | Self::LogFilter | Self::Palette | Self::Form)
+    }
+
+    /// Whether a text is open that may be longer than the screen.
+    fn is_reading(self) -> bool {
+        matches!(self, Self::Help | Self::Details | Self::Why | Self::Timeline)
+    }
 }
 
 /// Which parts are on the screen.
@@ -88,13 +107,19 @@ pub struct ViewState {
     pub(super) table_offset: usize,
     /// Only rows that have this in their name or label.
     pub(super) filter: String,
-    pub(super) problems_first: bool,
+    pub(super) order: Order,
     pub(super) zoom: Zoom,
     pub(super) log: LogPane,
     pub(super) config: ConfigText,
     /// Whether the log is that of all resources.
     pub(super) all_logs: bool,
     pub(super) source: Option<LogSource>,
+    /// Only lines at least so important.
+    pub(super) level: Option<Level>,
+    /// Only lines that have this.
+    pub(super) log_pattern: String,
+    /// Whether JSON lines are spread over several rows.
+    pub(super) json: bool,
     pub(super) no_wrap: bool,
     pub(super) timestamps: bool,
     /// Columns scrolled out on the left.
@@ -103,8 +128,14 @@ pub struct ViewState {
     pub(super) popup_row: usize,
     /// The form of the chosen button.
     pub(super) form: Option<Form>,
-    /// The chosen one of several links or buttons.
+    /// The chosen one of several links, buttons or commands.
     pub(super) choice: usize,
+    /// What was typed to find a command.
+    pub(super) palette: String,
+    /// Where the time went, while it is shown.
+    pub(super) timeline: Option<Timeline>,
+    /// Whether that is of the whole session.
+    pub(super) whole_timeline: bool,
     pub(super) notice: Option<Notice>,
     /// The end was asked for.
     pub(super) quitting: bool,
@@ -113,8 +144,9 @@ pub struct ViewState {
 
 impl ViewState {
     /// Fits the state to a new picture, new lines and the screen's size. To be called before each frame.
-    pub fn settle(&mut self, snapshot: &Snapshot, logs: &LogReader, screen: Rect, clock: Clock) {
+    pub fn settle(&mut self, snapshot: &Snapshot, logs: &LogReader, journal: &Journal, screen: Rect, clock: Clock) {
         self.config.refresh(snapshot);
+        self.timeline = if self.mode == Mode::Timeline { self.timeline_of(journal) } else { None };
         self.quitting |= snapshot.phase != SessionPhase::Running;
         self.notice.take_if(|notice| notice.until <= clock.session);
         let rows = rows(snapshot, self);
@@ -136,25 +168,31 @@ impl ViewState {
         self.table_offset = self.table_offset.min(first).max((position + 1).saturating_sub(height));
         self.table_offset = self.table_offset.min(rows.len().saturating_sub(height));
         self.popup_row = self.popup_row.min(rows_hidden(screen, snapshot, self, clock));
-        self.log.refresh(logs, self.log_filter());
+        self.log.refresh(logs, self.log_filter(), &self.log_pattern);
     }
 
     /// Obeys an action.
     pub fn apply(&mut self, action: Action, snapshot: &Snapshot, clock: Clock) -> Option<Request> {
         match (self.mode, action) {
             (_, Action::Quit) => Some(self.quit()),
-            (Mode::Filter | Mode::Search, _) => {
+            (Mode::Filter | Mode::Search | Mode::LogFilter, _) => {
                 self.apply_typing(action, snapshot);
                 None
             }
-            (Mode::Help | Mode::Details | Mode::Why, Action::ScrollUp) => self.scroll_popup(-1),
-            (Mode::Help | Mode::Details | Mode::Why, Action::ScrollDown) => self.scroll_popup(1),
-            (Mode::Help | Mode::Details | Mode::Why, Action::PageUp) => self.scroll_popup(-10),
-            (Mode::Help | Mode::Details | Mode::Why, Action::PageDown) => self.scroll_popup(10),
-            (Mode::Help | Mode::Details | Mode::Why, Action::LogTop) => {
+            (Mode::Palette, _) => self.apply_palette(action, snapshot, clock),
+            (mode, Action::ScrollUp) if mode.is_reading() => self.scroll_popup(-1),
+            (mode, Action::ScrollDown) if mode.is_reading() => self.scroll_popup(1),
+            (mode, Action::PageUp) if mode.is_reading() => self.scroll_popup(-10),
+            (mode, Action::PageDown) if mode.is_reading() => self.scroll_popup(10),
+            (mode, Action::LogTop) if mode.is_reading() => {
                 self.popup_row = 0;
                 None
             }
+            (Mode::Timeline, Action::AllLogs) => {
+                self.whole_timeline = !self.whole_timeline;
+                None
+            }
+            (mode, Action::AllLogs) if mode.is_reading() => None,
             (Mode::Open, Action::SelectNext) => {
                 self.choice = (self.choice + 1).min(self.links(snapshot).len().saturating_sub(1));
                 None
@@ -180,7 +218,13 @@ impl ViewState {
                 Some(Request::Command(Command::Disable(Selection::Names(vec![name]))))
             }
             (
-                Mode::Help | Mode::Details | Mode::Why | Mode::Open | Mode::Buttons | Mode::ConfirmDisable,
+                Mode::Help
+                | Mode::Details
+                | Mode::Why
+                | Mode::Timeline
+                | Mode::Open
+                | Mode::Buttons
+                | Mode::ConfirmDisable,
                 Action::Close,
             ) => {
                 self.mode = Mode::Normal;
@@ -190,7 +234,7 @@ impl ViewState {
         }
     }
 
-    fn apply_normal(&mut self, action: Action, snapshot: &Snapshot, clock: Clock) -> Option<Request> {
+    pub(super) fn apply_normal(&mut self, action: Action, snapshot: &Snapshot, clock: Clock) -> Option<Request> {
         let (format, height) = (self.line_format(), self.log_height());
         let page = height.saturating_sub(1).max(1).cast_signed();
         match action {
@@ -213,21 +257,42 @@ impl ViewState {
             Action::ScrollRight if self.no_wrap => self.log_column += 8,
             Action::Details => self.open(Mode::Details),
             Action::Why => self.open(Mode::Why),
+            Action::Timeline => self.open(Mode::Timeline),
+            Action::Palette => {
+                self.palette.clear();
+                self.choice = 0;
+                self.open(Mode::Palette);
+            }
             Action::Help => self.open(Mode::Help),
             Action::Close => {
                 self.log.search = None;
                 self.filter.clear();
+                self.log_pattern.clear();
             }
             Action::Filter => self.mode = Mode::Filter,
-            Action::Search => {
-                self.mode = Mode::Search;
+            Action::Search | Action::LogFilter => {
+                self.mode = if action == Action::Search { Mode::Search } else { Mode::LogFilter };
                 if self.zoom == Zoom::Rows {
                     self.zoom = Zoom::Both;
                 }
             }
             Action::SearchNext => self.log.search_step(true, format, height),
             Action::SearchPrevious => self.log.search_step(false, format, height),
-            Action::ProblemsFirst => self.problems_first = !self.problems_first,
+            Action::ProblemsFirst => {
+                self.order = if self.order == Order::Problems { Order::Project } else { Order::Problems };
+            }
+            Action::Sort => {
+                self.order = self.order.next();
+                self.notify(format!("sorted {}", self.order.words()), clock);
+            }
+            Action::Level => {
+                self.level = match self.level {
+                    None | Some(Level::Debug | Level::Info) => Some(Level::Warn),
+                    Some(Level::Warn) => Some(Level::Error),
+                    Some(Level::Error) => None,
+                }
+            }
+            Action::Json => self.json = !self.json,
             Action::AllLogs => self.all_logs = !self.all_logs,
             Action::Source => {
                 self.source = match self.source {
@@ -274,22 +339,18 @@ impl ViewState {
     fn apply_typing(&mut self, action: Action, snapshot: &Snapshot) {
         let searching = self.mode == Mode::Search;
         let (format, height) = (self.line_format(), self.log_height());
-        let typed = if searching {
-            self.log.search.as_ref().map_or(String::new(), |search| search.needle.clone())
-        } else {
-            self.filter.clone()
+        let typed = match self.mode {
+            Mode::Search => self.log.search.as_ref().map_or(String::new(), |search| search.needle.clone()),
+            Mode::LogFilter => self.log_pattern.clone(),
+            _ => self.filter.clone(),
         };
         let text = match action {
             Action::Type(char) => format!("{typed}{char}"),
             Action::Erase => typed.char_indices().next_back().map_or("", |(last, _)| &typed[..last]).to_owned(),
-            Action::EraseAll => String::new(),
+            Action::EraseAll | Action::Close => String::new(),
             Action::Accept => {
                 self.mode = Mode::Normal;
                 return;
-            }
-            Action::Close => {
-                self.mode = Mode::Normal;
-                String::new()
             }
             Action::SelectNext | Action::SelectPrevious => {
                 let down = action == Action::SelectNext;
@@ -302,107 +363,14 @@ impl ViewState {
             }
             _ => return,
         };
-        if searching {
-            self.log.search_for(text, format, height);
-        } else {
-            self.filter = text;
+        match self.mode {
+            Mode::Search => self.log.search_for(text, format, height),
+            Mode::LogFilter => self.log_pattern = text,
+            _ => self.filter = text,
         }
-    }
-
-    fn command(&mut self, action: Action, snapshot: &Snapshot, clock: Clock) -> Option<Request> {
-        let Some(resource) = self.selected_resource(snapshot) else {
-            self.notify("select a resource first", clock);
-            return None;
-        };
-        let name = resource.name.clone();
-        if !resource.enabled && action != Action::Enable {
-            self.notify(format!("{name} is disabled; `e` enables it"), clock);
-            return None;
+        if action == Action::Close {
+            self.mode = Mode::Normal;
         }
-        let (command, notice) = match action {
-            Action::Trigger => (Command::Trigger(name.clone()), format!("updating {name}")),
-            Action::Restart => (Command::Restart(name.clone()), format!("restarting {name}")),
-            Action::Stop => (Command::Stop(name.clone()), format!("stopping {name}")),
-            Action::Enable if resource.enabled => {
-                self.notify(format!("{name} is enabled"), clock);
-                return None;
-            }
-            Action::Enable => (Command::Enable(Selection::Names(vec![name.clone()])), format!("enabling {name}")),
-            // Its objects are deleted, so it is asked for first.
-            _ => {
-                self.open(Mode::ConfirmDisable);
-                return None;
-            }
-        };
-        self.notify(notice, clock);
-        Some(Request::Command(command))
-    }
-
-    fn open_link(&mut self, snapshot: &Snapshot, clock: Clock) -> Option<Request> {
-        let mut links = self.links(snapshot);
-        match links.len() {
-            0 => {
-                self.notify("it has no link and no port-forward", clock);
-                None
-            }
-            1 => links.pop().map(Request::Open),
-            _ => {
-                self.choice = 0;
-                self.mode = Mode::Open;
-                None
-            }
-        }
-    }
-
-    fn open_buttons(&mut self, snapshot: &Snapshot, clock: Clock) {
-        if self.buttons(snapshot).is_empty() {
-            self.notify("the Devfile has no button for it", clock);
-        } else {
-            self.choice = 0;
-            self.open(Mode::Buttons);
-        }
-    }
-
-    fn choose_button(&mut self, snapshot: &Snapshot, clock: Clock) -> Option<Request> {
-        self.mode = Mode::Normal;
-        let button = self.buttons(snapshot).into_iter().nth(self.choice)?;
-        if button.disabled {
-            self.notify(format!("{} is disabled", button.text), clock);
-            return None;
-        }
-        let form = Form::new(&button);
-        if form.is_needed() {
-            self.form = Some(form);
-            self.open(Mode::Form);
-            return None;
-        }
-        self.notify(format!("pressed {}", button.text), clock);
-        Some(Request::Command(form.press()))
-    }
-
-    fn apply_form(&mut self, action: Action, clock: Clock) -> Option<Request> {
-        let form = self.form.as_mut()?;
-        match action {
-            Action::SelectNext => form.step(1),
-            Action::SelectPrevious => form.step(-1),
-            Action::ScrollLeft => form.turn(-1),
-            Action::ScrollRight => form.turn(1),
-            Action::Erase => form.erase(false),
-            Action::EraseAll => form.erase(true),
-            Action::Type(char) => form.type_char(char),
-            Action::Accept => {
-                let form = self.form.take()?;
-                self.mode = Mode::Normal;
-                self.notify(format!("pressed {}", form.button.text), clock);
-                return Some(Request::Command(form.press()));
-            }
-            Action::Close => {
-                self.form = None;
-                self.mode = Mode::Normal;
-            }
-            _ => {}
-        }
-        None
     }
 
     fn quit(&mut self) -> Request {
@@ -414,7 +382,7 @@ impl ViewState {
         Request::Command(Command::Quit)
     }
 
-    fn open(&mut self, mode: Mode) {
+    pub(super) fn open(&mut self, mode: Mode) {
         self.mode = mode;
         self.popup_row = 0;
     }
@@ -442,7 +410,7 @@ impl ViewState {
         }
     }
 
-    fn select(&mut self, id: RowId) {
+    pub(super) fn select(&mut self, id: RowId) {
         if self.selected != id {
             self.selected = id;
             self.log_column = 0;
@@ -520,7 +488,7 @@ impl ViewState {
             RowId::Resource(name) if !self.all_logs => Producer::Resource(name.clone()),
             RowId::Resource(_) | RowId::Config => Producer::All,
         };
-        LogFilter { producer, source: self.source, level: None }
+        LogFilter { producer, source: self.source, level: self.level }
     }
 
     pub(super) fn line_format(&self) -> LineFormat {
@@ -530,6 +498,7 @@ impl ViewState {
             timestamps: self.timestamps,
             names: self.all_logs || self.selected == RowId::Config,
             offset: self.log_column,
+            json: self.json,
         }
     }
 

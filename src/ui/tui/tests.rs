@@ -1,5 +1,7 @@
 //! Frames as the user sees them, and keys in, state and commands out.
 
+use std::time::Duration;
+
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
@@ -8,7 +10,8 @@ use ratatui::layout::Rect;
 use super::rows::RowId;
 use super::state::{Mode, Request, ViewState};
 use super::{keymap, scenes, theme::Theme, view};
-use crate::engine::{Command, Selection, SessionPhase, Snapshot};
+use crate::engine::{Command, Selection, SessionPhase, SessionTime, Snapshot, UpdateOutcome, UpdateRecord};
+use crate::journal::Journal;
 use crate::logs::LogStore;
 use crate::ui::ColorDepth;
 
@@ -16,6 +19,7 @@ use crate::ui::ColorDepth;
 struct Dashboard {
     snapshot: Snapshot,
     logs: LogStore,
+    journal: Journal,
     state: ViewState,
     size: (u16, u16),
     requests: Vec<Request>,
@@ -23,7 +27,10 @@ struct Dashboard {
 
 impl Dashboard {
     fn new(snapshot: Snapshot) -> Self {
-        Self { snapshot, logs: scenes::logs(), state: ViewState::default(), size: (100, 24), requests: Vec::new() }
+        let journal = Journal::new();
+        journal.observe(&std::sync::Arc::new(snapshot.clone()));
+        let (logs, state) = (scenes::logs(), ViewState::default());
+        Self { snapshot, logs, journal, state, size: (100, 24), requests: Vec::new() }
     }
 
     fn sized(mut self, width: u16, height: u16) -> Self {
@@ -34,7 +41,7 @@ impl Dashboard {
     fn settle(&mut self) {
         let (width, height) = self.size;
         let clock = scenes::clock(&self.snapshot);
-        self.state.settle(&self.snapshot, &self.logs.reader(), Rect::new(0, 0, width, height), clock);
+        self.state.settle(&self.snapshot, &self.logs.reader(), &self.journal, Rect::new(0, 0, width, height), clock);
     }
 
     /// Presses keys: a character each, or names in angle brackets.
@@ -129,7 +136,29 @@ check_frame!(help, Dashboard::new(scenes::green()).sized(110, 30).press("?"));
 check_frame!(help_narrow, Dashboard::new(scenes::green()).sized(60, 20).press("?jjj"));
 check_frame!(details_failed, Dashboard::new(scenes::trouble()).sized(100, 30).press("<Tab><Enter>"));
 check_frame!(details_config, Dashboard::new(scenes::config_error()).press("<Enter>"));
-check_frame!(why, Dashboard::new(scenes::building()).press("jjjjy"));
+check_frame!(why, Dashboard::new(scenes::building()).press("jjjjw"));
+check_frame!(timeline, Dashboard::new(scenes::building()).press("v"));
+check_frame!(palette, Dashboard::new(scenes::green()).press(":trig<Down>"));
+check_frame!(palette_finds_nothing, Dashboard::new(scenes::green()).press(":qqq"));
+check_frame!(log_filter, Dashboard::new(scenes::trouble()).press("F~get|post<Enter>"));
+check_frame!(log_filter_wrong, Dashboard::new(scenes::trouble()).press("F~("));
+check_frame!(sorted_by_name, Dashboard::new(scenes::trouble()).press("ss"));
+check_frame!(recent_updates, {
+    let mut snapshot = scenes::green();
+    let web = snapshot.resources.iter_mut().find(|resource| resource.name.as_str() == "web").expect("it is there");
+    let first = web.history[0].clone();
+    let update = |milliseconds: u64, outcome: UpdateOutcome| UpdateRecord {
+        started: scenes::seconds(20),
+        finished: SessionTime(Duration::from_millis(20_000 + milliseconds)),
+        outcome,
+        ..first.clone()
+    };
+    web.history.insert(0, update(40, UpdateOutcome::Ok));
+    web.history.insert(0, update(900, UpdateOutcome::Failed("exit code 1".into())));
+    web.history.insert(0, update(500, UpdateOutcome::Cancelled("superseded".into())));
+    web.history.insert(0, update(1_700, UpdateOutcome::Ok));
+    Dashboard::new(snapshot).sized(120, 16)
+});
 check_frame!(open_picker, Dashboard::new(scenes::green()).press("jjjjoj"));
 check_frame!(confirm_disable, Dashboard::new(scenes::green()).press("jd"));
 check_frame!(filter, Dashboard::new(scenes::many(300)).press("f12"));
@@ -139,7 +168,7 @@ check_frame!(search_in_one, Dashboard::new(scenes::trouble()).press("<Tab><Tab>/
 check_frame!(rows_300, Dashboard::new(scenes::many(300)).press("<Tab>"));
 check_frame!(zoom_log, Dashboard::new(scenes::trouble()).press("z"));
 check_frame!(zoom_rows, Dashboard::new(scenes::many(300)).press("zz<PgUp>"));
-check_frame!(scrolled_unwrapped, Dashboard::new(scenes::trouble()).sized(60, 16).press("wg"));
+check_frame!(scrolled_unwrapped, Dashboard::new(scenes::trouble()).sized(60, 16).press("Wg"));
 check_frame!(stopping, {
     let mut snapshot = scenes::green();
     snapshot.phase = SessionPhase::Stopping { remaining: vec!["build of api".into(), "serve process of docs".into()] };
@@ -220,6 +249,17 @@ fn one_link_opens_at_once_and_several_are_offered() {
 }
 
 #[test]
+fn the_palette_does_what_keys_do_and_goes_to_resources() {
+    let dashboard = Dashboard::new(scenes::green()).press("j:restart<Enter>");
+    check_requests(&dashboard, &[command(Command::Restart("postgres".into()))]);
+    let dashboard = Dashboard::new(scenes::green()).press(":web<Enter>");
+    assert_eq!((dashboard.state.selected.clone(), dashboard.state.mode), (resource("web"), Mode::Normal));
+    let dashboard = dashboard.press(":qqqq<Enter>");
+    check_requests(&dashboard, &[]);
+    assert_eq!(dashboard.press(":x<Esc>").state.mode, Mode::Normal);
+}
+
+#[test]
 fn the_first_quit_is_graceful_and_the_second_leaves() {
     let dashboard = Dashboard::new(scenes::green()).press("q");
     check_requests(&dashboard, &[command(Command::Quit)]);
@@ -294,7 +334,7 @@ fn every_scene_draws_at_every_size() {
         scenes::many(50),
     ];
     for snapshot in scenes {
-        for keys in ["", "a", "?", "<Enter>", "jy", "/e", "f", "zw", "zz", "jjjjo", "jd"] {
+        for keys in ["", "a", "?", "<Enter>", "jy", "/e", "f", "zW", "zz", "v", ":re", "F~(", "ssx", "jjjjo", "jd"] {
             for (width, height) in [(0, 0), (1, 1), (23, 6), (24, 5), (24, 6), (40, 10), (80, 24), (300, 90), (500, 7)]
             {
                 Dashboard::new(snapshot.clone()).sized(width.max(1), height.max(1)).press(keys).frame();

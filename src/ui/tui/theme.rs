@@ -1,6 +1,8 @@
 //! Colours and symbols, nothing else. Every state differs by its symbol or word too, so that nothing is lost
 //! without colours.
 
+use std::time::Duration;
+
 use ratatui::style::{Color, Modifier, Style};
 
 use crate::project::ResourceName;
@@ -94,6 +96,15 @@ impl Theme {
             (Health::Disabled, false) => "·",
             (Health::Disabled, true) => ".",
         }
+    }
+
+    /// A bar as high as `part` is of `whole`; one column wide.
+    pub(super) fn level(&self, part: Duration, whole: Duration) -> &'static str {
+        const BARS: [&str; 8] = ["▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"];
+        const ASCII: [&str; 8] = ["_", "_", "-", "-", "=", "=", "#", "#"];
+        let share = if whole.is_zero() { 0.0 } else { part.as_secs_f64() / whole.as_secs_f64() };
+        let step = ((share * 7.0).round() as usize).min(7);
+        if self.ascii { ASCII[step] } else { BARS[step] }
     }
 
     /// The mark of the selected row.

@@ -20,6 +20,7 @@ use super::terminal::{Screen, restore};
 use super::theme::Theme;
 use super::view;
 use crate::engine::{Command, SessionPhase, Snapshot};
+use crate::journal::Journal;
 use crate::logs::LogReader;
 use crate::ui::ColorChoice;
 
@@ -79,6 +80,7 @@ pub enum TuiError {
 pub async fn run(
     snapshots: watch::Receiver<Arc<Snapshot>>,
     logs: LogReader,
+    journal: Journal,
     commands: mpsc::Sender<Command>,
     options: TuiOptions,
     cancel: CancellationToken,
@@ -90,7 +92,7 @@ pub async fn run(
     let runtime = tokio::runtime::Handle::current();
     let stop = cancel.clone();
     let mut thread =
-        tokio::task::spawn_blocking(move || runtime.block_on(show(snapshots, logs, commands, options, stop)));
+        tokio::task::spawn_blocking(move || runtime.block_on(show(snapshots, logs, journal, commands, options, stop)));
     let ended = tokio::select! {
         ended = &mut thread => ended,
         () = cancel.cancelled() => {
@@ -114,6 +116,7 @@ pub async fn run(
 async fn show(
     mut snapshots: watch::Receiver<Arc<Snapshot>>,
     mut logs: LogReader,
+    journal: Journal,
     commands: mpsc::Sender<Command>,
     options: TuiOptions,
     cancel: CancellationToken,
@@ -147,7 +150,7 @@ async fn show(
             if screen.retake_if_lost()? {
                 screen.terminal.autoresize()?;
                 let area = screen.terminal.get_frame().area();
-                state.settle(&snapshot, &logs, area, clock);
+                state.settle(&snapshot, &logs, &journal, area, clock);
                 screen.terminal.draw(|frame| view::draw(frame, &snapshot, &state, &theme, clock))?;
             } else {
                 dirty = true;
@@ -218,7 +221,7 @@ fn handle(
         Event::Key(key) if key.kind != KeyEventKind::Release => {
             keymap::action(state.mode, key).and_then(|action| state.apply(action, snapshot, clock))
         }
-        Event::Paste(text) if matches!(state.mode, Mode::Filter | Mode::Search | Mode::Form) => {
+        Event::Paste(text) if state.mode.takes_text() => {
             for char in text.chars().filter(|char| !char.is_control()) {
                 state.apply(Action::Type(char), snapshot, clock);
             }
@@ -257,7 +260,7 @@ fn handle_mouse(
             *last_click = Some((now, column, row));
             None
         }
-        MouseEventKind::Down(MouseButton::Left) if !matches!(state.mode, Mode::Filter | Mode::Search | Mode::Form) => {
+        MouseEventKind::Down(MouseButton::Left) if !state.mode.takes_text() => {
             state.apply(Action::Close, snapshot, clock)
         }
         _ => None,

@@ -24,10 +24,13 @@ pub(super) fn draw(
             Some(("search: ", state.log.search.as_ref().map_or(String::new(), |search| search.needle.clone())))
         }
         Mode::Filter => Some(("filter: ", state.filter.clone())),
+        Mode::LogFilter => Some(("only lines with: ", state.log_pattern.clone())),
+        Mode::Palette => Some((": ", state.palette.clone())),
         Mode::Normal
         | Mode::Help
         | Mode::Details
         | Mode::Why
+        | Mode::Timeline
         | Mode::Open
         | Mode::Buttons
         | Mode::Form

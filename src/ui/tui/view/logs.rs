@@ -5,7 +5,7 @@ use ratatui::buffer::Buffer;
 use super::paint::{Pen, put_glyphs};
 use super::panes::Panes;
 use crate::diagnostic::count;
-use crate::logs::LogSource;
+use crate::logs::{Level, LogSource};
 use crate::ui::text;
 use crate::ui::tui::log_pane::Anchor;
 use crate::ui::tui::rows::RowId;
@@ -36,6 +36,16 @@ fn draw_title(buffer: &mut Buffer, panes: &Panes, state: &ViewState, theme: &The
         None => {}
         Some(LogSource::Build) => facts.push(("builds only".to_owned(), theme.plain)),
         Some(LogSource::Runtime) => facts.push(("programs only".to_owned(), theme.plain)),
+    }
+    match state.level {
+        None | Some(Level::Debug | Level::Info) => {}
+        Some(Level::Warn) => facts.push(("warnings and errors".to_owned(), theme.plain)),
+        Some(Level::Error) => facts.push(("errors only".to_owned(), theme.plain)),
+    }
+    if let Some(error) = state.log.pattern_error() {
+        facts.push((format!("`{}`: {error}", state.log_pattern), theme.error));
+    } else if !state.log_pattern.is_empty() {
+        facts.push((format!("only `{}`", state.log_pattern), theme.warning));
     }
     if let Some(search) = &state.log.search {
         let at = search.current.map_or(0, |current| search.found.partition_point(|&found| found <= current));

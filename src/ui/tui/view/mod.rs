@@ -8,11 +8,13 @@ mod header;
 mod help;
 mod logs;
 mod paint;
+mod palette;
 mod panes;
 mod popup;
 mod resources;
 mod screen;
 mod stopping;
+mod timeline;
 mod why;
 
 pub(super) use panes::Panes;

@@ -6,7 +6,7 @@ use ratatui::symbols::border;
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, Clear, Widget as _};
 
-use super::{buttons, details, help, stopping, why};
+use super::{buttons, details, help, palette, stopping, timeline, why};
 use crate::engine::Snapshot;
 use crate::ui::text;
 use crate::ui::tui::clock::Clock;
@@ -81,7 +81,9 @@ fn popup(screen: Rect, snapshot: &Snapshot, state: &ViewState, theme: &Theme, cl
         return Some(popup);
     }
     match state.mode {
-        Mode::Normal | Mode::Filter | Mode::Search => None,
+        Mode::Normal | Mode::Filter | Mode::Search | Mode::LogFilter => None,
+        Mode::Palette => Some(palette::popup(screen, snapshot, state, theme)),
+        Mode::Timeline => Some(timeline::popup(screen, state, theme)),
         Mode::Help => Some(help::popup(screen, theme)),
         Mode::Details => Some(details::popup(snapshot, state, theme, clock, room)),
         Mode::Why => Some(why::popup(snapshot, state, theme, room)),

@@ -8,7 +8,9 @@ use ratatui::style::Modifier;
 use super::paint::Pen;
 use super::panes::Panes;
 use crate::diagnostic::count;
-use crate::engine::{ConfigState, ForwardState, ResourceSnapshot, RuntimeStatus, Snapshot, UpdateStatus};
+use crate::engine::{
+    ConfigState, ForwardState, ResourceSnapshot, RuntimeStatus, Snapshot, UpdateOutcome, UpdateStatus,
+};
 use crate::ui::health::{Health, explain, health, runtime_word, update_word};
 use crate::ui::text;
 use crate::ui::tui::clock::Clock;
@@ -25,10 +27,14 @@ struct Columns {
     age: usize,
     restarts: usize,
     ports: usize,
+    recent: usize,
 }
 
 /// Marker, symbol and blanks before the name.
 const LEFT: usize = 4;
+
+/// So many of the newest updates are drawn.
+const RECENT: usize = 8;
 
 /// What the last column, which says why, needs before others are shown.
 const WHY: usize = 24;
@@ -56,7 +62,11 @@ impl Columns {
         let age = take(4);
         let has_restarts = snapshot.resources.iter().any(|resource| restarts(resource) > 0);
         let restarts = if has_restarts { take(3) } else { 0 };
-        Self { name, update, runtime, age, restarts, ports }
+        let recent = snapshot.resources.iter().map(|resource| resource.history.len()).max().unwrap_or(0).min(RECENT);
+        // A single update is told by the column UPDATE; why something waits is worth more than what was.
+        let wanted = recent.max("RECENT".len());
+        let recent = if recent > 1 && room > wanted + WHY { wanted } else { 0 };
+        Self { name, update, runtime, age, restarts, ports, recent }
     }
 }
 
@@ -79,6 +89,7 @@ pub(super) fn draw(
         ("PORTS", columns.ports),
         ("AGE", columns.age),
         ("RST", columns.restarts),
+        ("RECENT", columns.recent),
     ];
     for (title, width) in titles.into_iter().filter(|(_, width)| *width > 0) {
         pen.column(title, width + 1, heading);
@@ -156,6 +167,19 @@ fn draw_resource(
     let restarts = restarts(resource);
     let restarts = if restarts > 0 { restarts.to_string() } else { String::new() };
     cell(&restarts, columns.restarts, theme.warning);
+    if columns.recent > 0 {
+        let updates: Vec<_> = resource.history.iter().take(RECENT).rev().collect();
+        let longest = updates.iter().map(|it| it.finished.since(it.started)).max().unwrap_or_default();
+        for update in &updates {
+            let (symbol, style) = match &update.outcome {
+                UpdateOutcome::Ok => (theme.level(update.finished.since(update.started), longest), theme.good),
+                UpdateOutcome::Failed(_) => (theme.symbol(Health::Failed), theme.error),
+                UpdateOutcome::Cancelled(_) => (theme.dot(), theme.dim),
+            };
+            pen.put(symbol, style);
+        }
+        pen.put(&" ".repeat(columns.recent + 1 - updates.len()), theme.plain);
+    }
 
     let mut why = explain(resource);
     if columns.update == 0 && why.is_empty() {
