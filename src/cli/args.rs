@@ -28,6 +28,8 @@ pub(super) enum Subcommand {
     Down(DownArgs),
     /// Remove from the Docker engine what is left of earlier builds of the project's images.
     Prune(PruneArgs),
+    /// Check everything around devloop: engine, cluster, permissions, registry, limits, clocks, names, disk.
+    Doctor(DoctorArgs),
     /// Evaluate the configuration and print what was understood. Deploys nothing.
     Config(ConfigArgs),
     /// Write a first Devfile for this folder from the Dockerfiles, manifests, charts and Compose files in it.
@@ -36,6 +38,10 @@ pub(super) enum Subcommand {
     Lsp,
     /// How a running session stands: a row per resource, or everything as JSON.
     Status(StatusArgs),
+    /// The resources of a running session with their pods, images, ports and labels.
+    Get(StatusArgs),
+    /// Everything about resources of a running session: objects, pods, images, live update, dependencies, builds.
+    Describe(DescribeArgs),
     /// Where the port-forwards of a running session listen.
     Ports(StatusArgs),
     /// Why a resource of a running session waits, was rebuilt or failed.
@@ -58,6 +64,14 @@ pub(super) enum Subcommand {
     Enable(EnableArgs),
     /// Disable resources of a running session: their objects are deleted, their processes stopped.
     Disable(EnableArgs),
+    /// Run a command, or a shell, in the newest ready container of a resource.
+    Exec(ExecArgs),
+    /// Show the dashboard of a running session; leaving it leaves the session running.
+    Attach(AttachArgs),
+    /// Make the dashboards that are attached to a running session leave; the session goes on.
+    Detach(ReloadArgs),
+    /// End a running session gracefully. What it has deployed stays.
+    Quit(QuitArgs),
     /// Evaluate the configuration of a running session again.
     Reload(ReloadArgs),
     /// Show the arguments of a running session's configuration, or replace them, as if it had been started with them.
@@ -134,6 +148,12 @@ pub(super) struct UpArgs {
     /// Prefixed log lines instead of the dashboard; the default where there is no terminal.
     #[arg(long, visible_alias = "stream")]
     pub(super) headless: bool,
+    /// Run in the background: returns as soon as the session answers. `attach` shows its dashboard, `quit` ends it.
+    #[arg(short, long, conflicts_with = "headless")]
+    pub(super) detach: bool,
+    /// This is the session that `--detach` has started.
+    #[arg(long, hide = true, conflicts_with = "detach")]
+    pub(super) background: bool,
     /// Open no port-forwards.
     #[arg(long)]
     pub(super) disable_port_forwards: bool,
@@ -158,6 +178,9 @@ pub(super) struct CiArgs {
     /// Write what was done, said and found into this folder: JUnit, Markdown, timeline, logs, failing pods.
     #[arg(long, value_name = "DIR")]
     pub(super) report: Option<PathBuf>,
+    /// When everything is ready, run this command of the shell and return what it returns.
+    #[arg(long, value_name = "COMMAND")]
+    pub(super) run: Option<String>,
     /// Delete what was created, as `devloop down` does, however it ended.
     #[arg(long)]
     pub(super) down: bool,
@@ -190,6 +213,16 @@ pub(super) struct PruneArgs {
     /// Only say what would be removed.
     #[arg(long)]
     pub(super) dry_run: bool,
+    /// As JSON.
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// Check everything around devloop.
+#[derive(Clone, Debug, Args)]
+pub(super) struct DoctorArgs {
+    #[command(flatten)]
+    pub(super) project: ProjectArgs,
     /// As JSON.
     #[arg(long)]
     pub(super) json: bool,
@@ -246,6 +279,19 @@ pub(super) struct StatusArgs {
     pub(super) target: TargetArgs,
     /// Only these.
     #[arg(value_name = "RESOURCE")]
+    pub(super) resources: Vec<String>,
+    /// As JSON.
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// What `describe` takes.
+#[derive(Debug, Args)]
+pub(super) struct DescribeArgs {
+    #[command(flatten)]
+    pub(super) target: TargetArgs,
+    /// The resources.
+    #[arg(value_name = "RESOURCE", required = true)]
     pub(super) resources: Vec<String>,
     /// As JSON.
     #[arg(long)]
@@ -406,7 +452,54 @@ pub(super) struct EnableArgs {
     pub(super) json: bool,
 }
 
-/// What `reload` takes.
+/// What `exec` takes.
+#[derive(Debug, Args)]
+pub(super) struct ExecArgs {
+    #[command(flatten)]
+    pub(super) target: TargetArgs,
+    /// The resource.
+    pub(super) resource: String,
+    /// The container [default: the first regular one].
+    #[arg(short, long, value_name = "NAME")]
+    pub(super) container: Option<String>,
+    /// Pass on standard input although it is no terminal.
+    #[arg(short = 'i', long)]
+    pub(super) stdin: bool,
+    /// The output as JSON, when it has ended.
+    #[arg(long, conflicts_with = "stdin")]
+    pub(super) json: bool,
+    /// The command [default, on a terminal: a shell].
+    #[arg(last = true, value_name = "COMMAND")]
+    pub(super) command: Vec<String>,
+}
+
+/// What `attach` takes.
+#[derive(Debug, Args)]
+pub(super) struct AttachArgs {
+    #[command(flatten)]
+    pub(super) target: TargetArgs,
+    /// When to use colours.
+    #[arg(long, value_enum, default_value_t = Color::Auto)]
+    pub(super) color: Color,
+    /// Leave the mouse to the terminal.
+    #[arg(long)]
+    pub(super) no_mouse: bool,
+}
+
+/// What `quit` takes.
+#[derive(Debug, Args)]
+pub(super) struct QuitArgs {
+    #[command(flatten)]
+    pub(super) target: TargetArgs,
+    /// Do not wait longer than this for its end; 0 = not at all.
+    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = parse_duration)]
+    pub(super) timeout: Duration,
+    /// As JSON.
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// What `reload` and `detach` take.
 #[derive(Debug, Args)]
 pub(super) struct ReloadArgs {
     #[command(flatten)]

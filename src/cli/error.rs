@@ -29,6 +29,11 @@ impl CommandError {
         self
     }
 
+    /// What is wrong, without the hints.
+    pub(super) fn text(&self) -> &str {
+        &self.message
+    }
+
     pub(super) fn exit_code(&self) -> ExitCode {
         self.code
     }

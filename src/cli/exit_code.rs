@@ -13,6 +13,8 @@ pub enum ExitCode {
     Environment,
     /// 5: the configuration has errors.
     Config,
+    /// What a command returned that was run for the user.
+    Of(u8),
     /// 128 + N: ended by signal N before it was done.
     Signal(u8),
 }
@@ -26,7 +28,7 @@ impl ExitCode {
             Self::Usage => 2,
             Self::Environment => 3,
             Self::Config => 5,
-            Self::Signal(code) => code,
+            Self::Signal(code) | Self::Of(code) => code,
         }
     }
 }

@@ -2,11 +2,14 @@
 
 mod apply;
 mod args;
+mod attach;
+mod background;
 mod exit_code;
 mod error;
 mod common;
 mod up;
 mod ci;
+mod doctor;
 mod down;
 mod config;
 mod init;
@@ -24,6 +27,7 @@ use clap::{CommandFactory as _, Parser as _};
 
 use crate::control::Action;
 use args::{Cli, Subcommand};
+pub use doctor::{DoctorAnswer, Finding, Health};
 pub use exit_code::ExitCode;
 use remote::Act;
 pub use tilt::run as run_as_tilt;
@@ -43,12 +47,17 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let result = match cli.command {
         Subcommand::Up(arguments) => up::up(&arguments),
         Subcommand::Ci(arguments) => ci::ci(arguments),
-        Subcommand::Down(arguments) => down::down(&arguments),
+        Subcommand::Down(arguments) => {
+            remote::end_running(arguments.project.file.as_deref()).and_then(|()| down::down(&arguments))
+        }
+        Subcommand::Doctor(arguments) => doctor::doctor(&arguments),
         Subcommand::Prune(arguments) => prune::prune(&arguments),
         Subcommand::Config(arguments) => config::config(&arguments),
         Subcommand::Init(arguments) => init::init(&arguments),
         Subcommand::Lsp => lsp::lsp(),
         Subcommand::Status(arguments) => remote::status(&arguments),
+        Subcommand::Get(arguments) => remote::get(&arguments),
+        Subcommand::Describe(arguments) => remote::describe(&arguments),
         Subcommand::Ports(arguments) => remote::ports(&arguments),
         Subcommand::Why(arguments) => remote::why(&arguments),
         Subcommand::Logs(arguments) => remote::logs(&arguments),
@@ -60,6 +69,10 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Subcommand::Stop(arguments) => remote::act(&Act::Each(Action::Stop, &arguments)),
         Subcommand::Enable(arguments) => remote::act(&Act::Enable(&arguments)),
         Subcommand::Disable(arguments) => remote::act(&Act::Disable(&arguments)),
+        Subcommand::Exec(arguments) => remote::exec(&arguments),
+        Subcommand::Attach(arguments) => attach::attach(&arguments),
+        Subcommand::Detach(arguments) => remote::detach(&arguments),
+        Subcommand::Quit(arguments) => remote::quit(&arguments),
         Subcommand::Reload(arguments) => remote::act(&Act::Reload(&arguments)),
         Subcommand::Apply(arguments) => apply::apply(&arguments),
         Subcommand::Args(arguments) => remote::args(&arguments),

@@ -4,7 +4,8 @@ use std::io::IsTerminal as _;
 
 use tokio_util::sync::CancellationToken;
 
-use super::args::UpArgs;
+use super::args::{Color, UpArgs};
+use super::background;
 use super::common::{self, Kube};
 use super::error::CommandError;
 use super::exit_code::ExitCode;
@@ -16,6 +17,12 @@ use crate::ui::headless::{self, HeadlessOptions};
 use crate::ui::tui::{self, TuiOptions};
 
 pub(super) fn up(arguments: &UpArgs) -> Result<ExitCode, CommandError> {
+    if arguments.detach {
+        return background::start(arguments);
+    }
+    if arguments.background {
+        background::leave_terminal();
+    }
     common::trace(&arguments.session)?;
     let dir = common::current_dir()?;
     let entry_file = common::entry_file(&dir, arguments.project.file.as_deref())?;
@@ -41,7 +48,11 @@ pub(super) fn up(arguments: &UpArgs) -> Result<ExitCode, CommandError> {
             .map_err(|error| CommandError::environment(format!("cannot watch for signals: {error}")))?;
         let address = Address::of(&options.entry_file);
         let session = run::start(options, LogStore::new());
-        let _control = control(address, &session).await;
+        let control = control(address, &session, arguments.background).await;
+        if arguments.background && control.is_none() {
+            // Nobody could ever reach it.
+            return Ok(refuse(session, arguments.color).await);
+        }
         if on_terminal && !arguments.headless {
             dashboard(session, interrupts, arguments).await
         } else {
@@ -54,8 +65,8 @@ pub(super) fn up(arguments: &UpArgs) -> Result<ExitCode, CommandError> {
 }
 
 /// Lets other terminals ask and command the session. It goes on without, and says so, when that cannot be.
-async fn control(address: Address, session: &Session) -> Option<ControlServer> {
-    let started = ControlServer::start(address, session).await;
+async fn control(address: Address, session: &Session, background: bool) -> Option<ControlServer> {
+    let started = ControlServer::start(address, session, background).await;
     let warn = |text: &str| session.logs.sink(None, LogSource::Build).warn(text);
     match started {
         Ok(Some(server)) => return Some(server),
@@ -103,6 +114,18 @@ async fn dashboard(
     };
     session.ended().await;
     Ok(code)
+}
+
+/// Ends a session at once, after what it has to say.
+async fn refuse(mut session: Session, color: Color) -> ExitCode {
+    let done = CancellationToken::new();
+    let options = HeadlessOptions { color: common::colors_on_stdout(color), ..HeadlessOptions::default() };
+    session.abort.cancel();
+    session.ended().await;
+    done.cancel();
+    // Nobody is left to tell when standard output is closed.
+    let _ = headless::print(session.logs.reader(), tokio::io::stdout(), options, done).await;
+    ExitCode::Failed
 }
 
 /// Prints lines until the session has ended.

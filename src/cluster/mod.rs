@@ -4,6 +4,7 @@
 //! Knows nothing of the engine: plain functions in devloop's own words.
 
 mod apply;
+mod checkup;
 mod connect;
 mod delete;
 mod discovery;
@@ -13,6 +14,7 @@ mod evidence;
 mod exec;
 mod failure;
 mod forward_stream;
+mod interactive;
 mod inventory;
 mod kubeconfig;
 mod list_watch;
@@ -31,6 +33,7 @@ mod sync;
 mod watch_pods;
 
 pub use apply::{Applied, ApplyError, ApplyMode, ApplyOptions, ObjectError, ObjectFailure, PreparedObject, apply};
+pub use checkup::Permission;
 pub use connect::{Cluster, Patience};
 pub use delete::{DeleteOptions, KeepReason, Namespaces, Volumes, delete_resource};
 pub use discovery::{Discovery, DiscoveryError, ServedKind, Unserved};
@@ -39,6 +42,7 @@ pub use events::{ClusterEvent, watch_events};
 pub use evidence::pod_evidence;
 pub use exec::{ContainerRef, ExecError, ExecOutput, exec};
 pub use failure::{Failure, InvalidField, OwnedField, Refusal};
+pub use interactive::{Size, Streams, exec_interactive};
 pub use inventory::{Entry, Inventory};
 pub use kubeconfig::{ContextInfo, ContextOverrides, FrozenKubeconfig, KubeconfigError};
 pub use nodes::{Node, platform};

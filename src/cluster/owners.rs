@@ -365,6 +365,7 @@ mod tests {
             reason: String::new(),
             message: String::new(),
             unschedulable: None,
+            conditions: Vec::new(),
             node: None,
             containers: Vec::new(),
         };

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use k8s_openapi::api::core::v1 as core;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
 
-use crate::k8s::{Container, ContainerKind, ContainerState, Pod, PodPhase, Uid};
+use crate::k8s::{Container, ContainerKind, ContainerState, Pod, PodCondition, PodPhase, Uid};
 
 /// An owner as an owner reference names it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -63,6 +63,7 @@ pub(super) fn convert_pod(pod: core::Pod) -> Option<(Pod, Option<Owner>)> {
         reason: status.reason.unwrap_or_default(),
         message: status.message.unwrap_or_default(),
         unschedulable,
+        conditions: status.conditions.into_iter().flatten().map(convert_condition).collect(),
         node: spec.node_name,
         containers: convert_containers(
             (spec.init_containers.unwrap_or_default(), status.init_container_statuses.unwrap_or_default()),
@@ -70,6 +71,15 @@ pub(super) fn convert_pod(pod: core::Pod) -> Option<(Pod, Option<Owner>)> {
         ),
     };
     Some((converted, owner))
+}
+
+fn convert_condition(condition: core::PodCondition) -> PodCondition {
+    PodCondition {
+        kind: condition.type_,
+        status: condition.status,
+        reason: condition.reason.unwrap_or_default(),
+        message: condition.message.unwrap_or_default(),
+    }
 }
 
 fn convert_phase(phase: Option<&str>) -> PodPhase {

@@ -26,6 +26,11 @@ impl Address {
         Self { socket: folder.join(format!("{name:0width$x}.sock", width = 2 * DIGEST_BYTES)), folder }
     }
 
+    /// What tells this session from those of other projects, for names of files.
+    pub fn name(&self) -> String {
+        self.socket.file_stem().unwrap_or_default().to_string_lossy().into_owned()
+    }
+
     /// The path of the socket.
     pub fn socket(&self) -> &Path {
         &self.socket

@@ -1,7 +1,6 @@
 //! What another process wants done, as commands of the engine.
 
-use serde_json::json;
-
+use super::answer::ActAnswer;
 use super::message::{Action, Refusal, Reply};
 use super::server::Shared;
 use crate::diagnostic::did_you_mean;
@@ -35,7 +34,7 @@ pub(super) async fn act(shared: &Shared, action: Action, names: &[String]) -> Re
             return Reply::refuse("the session is ending");
         }
     }
-    Reply::Ok(json!({"action": action, "resources": names}))
+    Reply::of(&ActAnswer { action, resources: names.to_vec() })
 }
 
 fn commands(snapshot: &Snapshot, action: Action, names: &[String]) -> Result<Vec<Command>, Refusal> {

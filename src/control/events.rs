@@ -1,7 +1,6 @@
 //! What happened, for another process: what is kept, and what comes.
 
-use serde_json::json;
-
+use super::answer::MissedAnswer;
 use super::commands::named;
 use super::message::{EventQuery, Reply};
 use super::server::{Gone, Peer, Shared};
@@ -20,13 +19,13 @@ pub(super) async fn events(peer: &mut Peer, shared: &Shared, query: &EventQuery)
         let page = shared.journal.after(cursor);
         if page.missed > 0 {
             cursor += page.missed;
-            let missed = json!({"cursor": cursor, "event": "missed", "count": page.missed});
-            peer.say(&Reply::Ok(missed)).await?;
+            let missed = MissedAnswer { cursor, event: "missed".to_owned(), count: page.missed };
+            peer.say(&Reply::of(&missed)).await?;
         }
         for entry in &page.entries {
             cursor = entry.cursor;
             if wanted(entry.happening.resource().map(crate::project::ResourceName::as_str)) {
-                peer.say(&Reply::Ok(json!(**entry))).await?;
+                peer.say(&Reply::of(&**entry)).await?;
             }
         }
         if !query.follow {

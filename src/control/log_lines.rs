@@ -1,7 +1,6 @@
 //! Lines of the log for another process: what is stored, and what comes.
 
-use serde_json::{Value, json};
-
+use super::answer::LogAnswer;
 use super::commands::named;
 use super::message::{LogQuery, Refusal, Reply};
 use super::server::{Gone, Peer, Shared};
@@ -25,7 +24,7 @@ pub(super) async fn log_lines(peer: &mut Peer, shared: &Shared, query: &LogQuery
     stored.retain(|line| line.sequence < next && wanted(line));
     let skipped = query.tail.map_or(0, |tail| stored.len().saturating_sub(tail));
     for line in &stored[skipped..] {
-        peer.say(&Reply::Ok(line_json(line))).await?;
+        peer.say(&Reply::of(&LogAnswer::new(line))).await?;
     }
     if !query.follow {
         return Ok(());
@@ -34,7 +33,7 @@ pub(super) async fn log_lines(peer: &mut Peer, shared: &Shared, query: &LogQuery
         for line in reader.since_filtered(next, &filter) {
             next = line.sequence + 1;
             if wanted(&line) {
-                peer.say(&Reply::Ok(line_json(&line))).await?;
+                peer.say(&Reply::of(&LogAnswer::new(&line))).await?;
             }
         }
         tokio::select! {
@@ -66,23 +65,4 @@ fn log_filter(snapshot: &Snapshot, query: &LogQuery) -> Result<LogFilter, Refusa
     };
     let producer = if names.is_empty() { Producer::All } else { Producer::Resources(names) };
     Ok(LogFilter { producer, source, level })
-}
-
-fn line_json(line: &LogLine) -> Value {
-    json!({
-        "sequence": line.sequence,
-        "time": line.time,
-        "resource": line.resource,
-        "source": match line.source {
-            LogSource::Build => "build",
-            LogSource::Runtime => "runtime",
-        },
-        "level": match line.level {
-            Level::Debug => "debug",
-            Level::Info => "info",
-            Level::Warn => "warn",
-            Level::Error => "error",
-        },
-        "message": line.text,
-    })
 }

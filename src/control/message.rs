@@ -2,18 +2,26 @@
 
 use std::path::PathBuf;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+
+use crate::engine::Command;
 
 /// The version of requests, replies and of what they hold; grows when something is removed or changes its meaning.
 pub const SCHEMA: u32 = 1;
 
 /// What another process asks of a session.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "request", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Request {
     /// How everything stands: one reply.
     Status,
+    /// Everything about resources: one reply.
+    Describe {
+        /// Which; all of them when empty.
+        resources: Vec<String>,
+    },
     /// Lines of the log: a reply per line.
     Logs(LogQuery),
     /// Do something with resources: one reply.
@@ -23,6 +31,18 @@ pub enum Request {
         /// With which resources; none for those that are about the session.
         resources: Vec<String>,
     },
+    /// A command of the engine, as a screen sends it: one reply.
+    Command {
+        /// What.
+        command: Command,
+    },
+    /// Everything that a dashboard shows, until somebody hangs up; a reply per change. Only between equal versions.
+    Attach {
+        /// The version of the asking devloop.
+        version: String,
+    },
+    /// Make the attached dashboards leave: one reply.
+    Detach,
     /// Run the configuration with other arguments: one reply.
     Args {
         /// All of them.
@@ -35,7 +55,7 @@ pub enum Request {
 }
 
 /// What can be done with resources, or with the session.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Action {
     /// Update now.
@@ -61,7 +81,7 @@ pub enum Action {
 }
 
 /// Which lines of the log are wanted.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct LogQuery {
     /// Of these resources; of all, and of devloop itself, when empty.
@@ -81,7 +101,7 @@ pub struct LogQuery {
 }
 
 /// Which events are wanted.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct EventQuery {
     /// Of these resources; all, and the session's own, when empty.
@@ -93,7 +113,7 @@ pub struct EventQuery {
 }
 
 /// What is waited for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum WaitFor {
     /// Up to date, and what runs is ready.
@@ -104,7 +124,7 @@ pub enum WaitFor {
 }
 
 /// What is waited for, and where.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct WaitQuery {
     /// These resources; all enabled ones, or those that `after` touches, when empty.
@@ -118,7 +138,7 @@ pub struct WaitQuery {
 }
 
 /// Why something was not done.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Refusal {
     /// What is wrong.
     pub message: String,
@@ -127,7 +147,7 @@ pub struct Refusal {
 }
 
 /// One line from the server.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Reply {
     /// What was asked for.
@@ -137,6 +157,14 @@ pub enum Reply {
 }
 
 impl Reply {
+    /// What was asked for.
+    pub(super) fn of(answer: &impl Serialize) -> Self {
+        match serde_json::to_value(answer) {
+            Ok(value) => Self::Ok(value),
+            Err(error) => Self::refuse(format!("the answer cannot be written: {error}")),
+        }
+    }
+
     pub(super) fn refuse(message: impl Into<String>) -> Self {
         Self::Error(Refusal { message: message.into(), help: None })
     }

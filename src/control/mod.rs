@@ -3,6 +3,8 @@
 //! The server reads snapshots and the log and sends commands, as a screen does; it knows nothing that a screen does not.
 
 mod address;
+mod answer;
+mod attach;
 mod client;
 mod commands;
 mod conclusion;
@@ -10,11 +12,11 @@ mod events;
 mod log_lines;
 mod message;
 mod server;
-mod status_json;
 mod waiting;
 
 pub use address::Address;
+pub use answer::*;
+pub use attach::Mirrored;
 pub use client::{Client, ClientError};
 pub use message::{Action, EventQuery, LogQuery, Refusal, Reply, Request, SCHEMA, WaitFor, WaitQuery};
 pub use server::ControlServer;
-pub use status_json::{resource_json, status_json};

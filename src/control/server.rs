@@ -3,18 +3,18 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::json;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 use super::address::Address;
-use super::commands::act;
+use super::answer::{ArgsAnswer, DescribeAnswer, StatusAnswer};
+use super::attach::{Attached, attach};
+use super::commands::{act, named};
 use super::events::events;
 use super::log_lines::log_lines;
 use super::message::{Reply, Request};
-use super::status_json::status_json;
 use super::waiting::wait;
 use crate::engine::{Command, Snapshot};
 use crate::journal::Journal;
@@ -40,6 +40,7 @@ pub(super) struct Shared {
     pub(super) journal: Journal,
     pub(super) commands: mpsc::Sender<Command>,
     pub(super) looks: mpsc::Sender<Look>,
+    pub(super) attached: Arc<Attached>,
 }
 
 impl Shared {
@@ -51,7 +52,12 @@ impl Shared {
 
 impl ControlServer {
     /// Listens for other processes of this user. `None` when a session of the same project listens already.
-    pub async fn start(address: Address, session: &Session) -> Result<Option<Self>, PrivateFolderError> {
+    /// `background` says that no terminal belongs to the session.
+    pub async fn start(
+        address: Address,
+        session: &Session,
+        background: bool,
+    ) -> Result<Option<Self>, PrivateFolderError> {
         address.prepare()?;
         if UnixStream::connect(address.socket()).await.is_ok() {
             return Ok(None);
@@ -66,6 +72,7 @@ impl ControlServer {
             journal: session.journal.clone(),
             commands: session.commands.clone(),
             looks: session.looks.clone(),
+            attached: Arc::new(Attached::new(background)),
         };
         let task = tokio::spawn(accept(listener, shared));
         Ok(Some(Self { address, task }))
@@ -140,7 +147,15 @@ async fn converse(stream: UnixStream, shared: Shared) {
     let _ = match request {
         Request::Status => {
             let tasks = tokio::runtime::Handle::current().metrics().num_alive_tasks();
-            let reply = Reply::Ok(status_json(&shared.snapshot(), std::process::id(), tasks));
+            let reply = Reply::of(&StatusAnswer::new(&shared.snapshot(), std::process::id(), tasks));
+            peer.say(&reply).await
+        }
+        Request::Describe { resources } => {
+            let snapshot = shared.snapshot();
+            let reply = match named(&snapshot, &resources) {
+                Ok(chosen) => Reply::of(&DescribeAnswer::new(&snapshot, &chosen)),
+                Err(refusal) => Reply::Error(refusal),
+            };
             peer.say(&reply).await
         }
         Request::Logs(query) => log_lines(&mut peer, &shared, &query).await,
@@ -148,14 +163,23 @@ async fn converse(stream: UnixStream, shared: Shared) {
             let reply = act(&shared, action, &resources).await;
             peer.say(&reply).await
         }
+        Request::Command { command } => {
+            let reply = match shared.commands.send(command).await {
+                Ok(()) => Reply::Ok(serde_json::Value::Null),
+                Err(_) => Reply::refuse("the session is ending"),
+            };
+            peer.say(&reply).await
+        }
+        Request::Attach { version } => attach(&mut peer, shared, &version).await,
+        Request::Detach => {
+            let reply = Reply::of(&shared.attached.leave());
+            peer.say(&reply).await
+        }
         Request::Args { args } => {
             let changed = *shared.snapshot().config.args != args;
             let sent = !changed || shared.commands.send(Command::SetArgs(args.clone())).await.is_ok();
-            let reply = if sent {
-                Reply::Ok(json!({"args": args, "changed": changed}))
-            } else {
-                Reply::refuse("the session is ending")
-            };
+            let reply =
+                if sent { Reply::of(&ArgsAnswer { args, changed }) } else { Reply::refuse("the session is ending") };
             peer.say(&reply).await
         }
         Request::Events(query) => events(&mut peer, &shared, &query).await,

@@ -3,15 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::{Value, json};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
+use super::answer::{FailureAnswer, ResourceAnswer, WaitAnswer};
 use super::commands::named;
 use super::conclusion::{Conclusion, conclude};
 use super::message::{Reply, WaitQuery};
 use super::server::{Gone, Peer, Shared};
-use super::status_json::resource_json;
 use crate::engine::{ResourceSnapshot, Snapshot};
 use crate::run::Look;
 
@@ -46,8 +45,8 @@ pub(super) async fn wait(peer: &mut Peer, mut shared: Shared, query: &WaitQuery)
         let snapshot = Arc::clone(&shared.snapshots.borrow_and_update());
         let reply = match conclude(&snapshot, query.condition, |resource| concerned.accepts(resource)) {
             Conclusion::Open => None,
-            Conclusion::Reached => Some(Reply::Ok(concerned.report("reached", &[], &snapshot, started))),
-            Conclusion::Failed(why) => Some(Reply::Ok(concerned.report("failed", &why, &snapshot, started))),
+            Conclusion::Reached => Some(Reply::of(&concerned.report("reached", &[], &snapshot, started))),
+            Conclusion::Failed(why) => Some(Reply::of(&concerned.report("failed", &why, &snapshot, started))),
         };
         if let Some(reply) = reply {
             return peer.say(&reply).await;
@@ -58,7 +57,7 @@ pub(super) async fn wait(peer: &mut Peer, mut shared: Shared, query: &WaitQuery)
                 return peer.say(&Reply::refuse("the session has ended")).await;
             },
             () = expired(left) => {
-                return peer.say(&Reply::Ok(concerned.report("timeout", &[], &snapshot, started))).await;
+                return peer.say(&Reply::of(&concerned.report("timeout", &[], &snapshot, started))).await;
             }
             () = peer.hung_up() => return Err(Gone),
         }
@@ -83,18 +82,19 @@ impl Concerned {
         self.all || self.names.iter().any(|name| name == resource.name.as_str())
     }
 
-    fn report(&self, outcome: &str, why: &[(String, String)], snapshot: &Snapshot, started: Instant) -> Value {
-        let resources: Vec<Value> = snapshot
+    fn report(&self, outcome: &str, why: &[(String, String)], snapshot: &Snapshot, started: Instant) -> WaitAnswer {
+        let resources = snapshot
             .resources
             .iter()
             .filter(|resource| self.accepts(resource))
-            .map(|resource| resource_json(resource, snapshot.now))
+            .map(|resource| ResourceAnswer::new(resource, snapshot.now))
             .collect();
-        json!({
-            "outcome": outcome,
-            "seconds": started.elapsed().as_secs_f64(),
-            "failures": why.iter().map(|(name, why)| json!({"resource": name, "error": why})).collect::<Vec<_>>(),
-            "resources": resources,
-        })
+        let failure = |(name, why): &(String, String)| FailureAnswer { resource: name.clone(), error: why.clone() };
+        WaitAnswer {
+            outcome: outcome.to_owned(),
+            seconds: started.elapsed().as_secs_f64(),
+            failures: why.iter().map(failure).collect(),
+            resources,
+        }
     }
 }

@@ -3,7 +3,7 @@
 use super::span::Span;
 
 /// How bad a [`Diagnostic`] is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub enum Severity {
     /// The configuration cannot be used.
     Error,
@@ -12,7 +12,7 @@ pub enum Severity {
 }
 
 /// A second place that helps to understand a diagnostic.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Related {
     /// The place.
     pub span: Span,
@@ -21,7 +21,7 @@ pub struct Related {
 }
 
 /// One frame of the call chain that led to a diagnostic, innermost last.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Frame {
     /// Name of the function, or `<toplevel>`.
     pub name: String,
@@ -30,7 +30,7 @@ pub struct Frame {
 }
 
 /// One problem in the user's files: what is wrong, where, and what to do.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Diagnostic {
     /// Error or warning.
     pub severity: Severity,

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// A place in a text file. Lines and columns count from 1; columns count Unicode scalar values.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default, serde::Serialize, serde::Deserialize)]
 pub struct Position {
     /// Line, from 1; 0 when only the file is known.
     pub line: u32,
@@ -13,7 +13,7 @@ pub struct Position {
 }
 
 /// A stretch of one of the user's files; `end` is exclusive.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub struct Span {
     /// The file, absolute, or a label such as `blob` in angle brackets for text that has no file.
     pub file: Arc<Path>,

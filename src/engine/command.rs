@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::project::ResourceName;
 
 /// Which resources a command is about.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
 pub enum Selection {
     /// All of them.
     All,
@@ -14,7 +14,7 @@ pub enum Selection {
 }
 
 /// What the user asks for, from any UI.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
 pub enum Command {
     /// Update it now; on an automatic resource a full, forced update (reference §3.10).
     Trigger(ResourceName),

@@ -3,7 +3,7 @@
 use crate::project::{ImageName, ResourceName};
 
 /// Why a resource that has something to do does not do it yet; reads aloud after "because" (reference §3.6).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum Hold {
     /// The configuration is being loaded again.
     ReloadingConfig,

@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::change_log::Sequence;
+use super::detail::{LiveDetail, LiveState};
 use super::effect::{ContainerKey, ContainerPlace, Effect};
 use super::engine::Engine;
 use super::hold::Hold;
@@ -311,6 +312,37 @@ impl Engine {
                 || !self.differences_of_kept(candidate, known, live_update).is_empty()
                 || !self.files_for(&candidate.image, &candidate.built, container.synced, state.live_up_to).is_empty()
         })
+    }
+
+    /// How far each container is that live update goes into.
+    pub(super) fn live_detail(&self, resource: &Resource, state: &ResourceState) -> Vec<LiveDetail> {
+        let Some(project) = &self.state.project else { return Vec::new() };
+        if state.deployed.is_none() || live_images(project, &resource.target).next().is_none() {
+            return Vec::new();
+        }
+        let candidates = self.live_candidates(project, &resource.target, state);
+        let detail = |candidate: &Candidate| {
+            let key = container_key(&candidate.pod, &candidate.container);
+            let known = key.and_then(|key| state.live.get(&key));
+            let synced = known.map(|container| container.synced).unwrap_or_default();
+            let is_running = matches!(candidate.container.state, ContainerState::Running { .. });
+            let live_state = match known.and_then(|container| container.in_flight.as_ref()) {
+                Some(flight) => LiveState::Syncing(flight.files),
+                None if !is_running => LiveState::NotRunning,
+                None => match self.files_for(&candidate.image, &candidate.built, synced, self.state.sequence).len() {
+                    0 => LiveState::InSync,
+                    files => LiveState::Pending(files),
+                },
+            };
+            LiveDetail {
+                pod: candidate.pod.name.clone(),
+                container: candidate.container.name.clone(),
+                image: candidate.image.name.clone(),
+                state: live_state,
+                last_sync: known.and_then(|container| container.last_sync),
+            }
+        };
+        candidates.iter().map(detail).collect()
     }
 
     /// Says of resources whose changes are live update's why nothing else happens.

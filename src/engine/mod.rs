@@ -20,6 +20,7 @@ mod live;
 mod runtime;
 mod ci;
 mod hold;
+mod detail;
 mod view;
 mod snapshot;
 mod status;
@@ -27,6 +28,7 @@ mod verdict;
 
 pub use change_log::{ChangeLog, Sequence};
 pub use command::{Command, Selection};
+pub use detail::{ImageDetail, LastSync, LiveDetail, LiveState, ResourceDetail};
 pub use effect::{ContainerKey, ContainerPlace, Effect, Step};
 pub use engine::{Engine, EngineOptions, Mode};
 pub use event::{
@@ -36,7 +38,7 @@ pub use event::{
 pub use hold::Hold;
 pub use snapshot::{
     CommandSnapshot, ConfigSnapshot, ConfigState, Connection, ForwardSnapshot, ForwardState, PodSnapshot,
-    ResourceSnapshot, SessionPhase, Snapshot, UpdateInProgress, UpdateOutcome, UpdateRecord,
+    ResourceSnapshot, SessionPhase, Snapshot, StepRecord, UpdateInProgress, UpdateOutcome, UpdateRecord,
 };
 pub use status::{ResourceKind, RuntimeStatus, SessionTime, UpdateKind, UpdateReason, UpdateStatus};
 pub use verdict::Verdict;

@@ -25,7 +25,7 @@ impl Engine {
             Event::FilesChanged(paths) => self.record_files(&paths),
             Event::GitBegan { repository } => self.record_git_began(repository),
             Event::GitEnded { repository, changed, same } => self.record_git_ended(&repository, &changed, &same),
-            Event::Progressed { work, step } => self.record_progress(work, step),
+            Event::Progressed { work, step } => self.record_progress(work, &step),
             Event::Finished { work, result } => self.record_finished(work, result),
             Event::ServeStarted { work, pid } => {
                 self.record_serve_started(work, pid);
@@ -265,13 +265,14 @@ impl Engine {
         }
     }
 
-    fn record_progress(&mut self, work: WorkId, step: String) {
+    fn record_progress(&mut self, work: WorkId, step: &str) {
         let resource = match self.state.works.get(&work) {
             Some(Work::Image { resource, .. } | Work::Deploy(resource) | Work::Local(resource)) => resource.clone(),
             _ => return,
         };
+        let now = self.now;
         if let Some(update) = self.state.resources.get_mut(&resource).and_then(|state| state.update.as_mut()) {
-            update.step = step;
+            update.enter(step, now);
         }
     }
 

@@ -1,8 +1,10 @@
 //! How pieces of work ended: reports to facts.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::change_log::Sequence;
+use super::detail::LastSync;
 use super::effect::ContainerKey;
 use super::engine::Engine;
 use super::event::{BuiltImage, Deployment, LiveError, WorkError, WorkId, WorkResult};
@@ -114,6 +116,7 @@ impl Engine {
                     let images = state.update.as_mut().map(|update| std::mem::take(&mut update.deploying));
                     let images = images.unwrap_or_default();
                     state.deployed = Some(Deployed {
+                        ids: Arc::new(deployment.objects.iter().map(|object| object.id.clone()).collect()),
                         objects: deployment.objects,
                         template_hashes: deployment.template_hashes,
                         images,
@@ -168,7 +171,8 @@ impl Engine {
         let now = self.now;
         let consumed = self.contained_by_images(name);
         let Some(state) = self.state.resources.get_mut(name) else { return };
-        let Some(update) = state.update.take() else { return };
+        let Some(mut update) = state.update.take() else { return };
+        update.leave(now);
         let outcome = match &end {
             UpdateEnd::Ok => UpdateOutcome::Ok,
             UpdateEnd::Failed(message) => UpdateOutcome::Failed(message.clone()),
@@ -186,6 +190,7 @@ impl Engine {
             outcome,
             rebuild_reason: update.rebuild_reason.clone(),
             files: update.file_count,
+            steps: std::mem::take(&mut update.done_steps),
         });
         if interrupted {
             // Nothing was consumed: the same update is done again once the outside system is back.
@@ -283,6 +288,7 @@ impl Engine {
                 return;
             }
         };
+        container.last_sync = Some(LastSync { finished: now, took: now.since(flight.started), files: flight.files });
         if flight.replay && outcome == UpdateOutcome::Ok {
             // Bringing a new container up to date is no news for the user's edit.
             self.refresh_runtime(name);
@@ -297,6 +303,7 @@ impl Engine {
             outcome: outcome.clone(),
             rebuild_reason: None,
             files: flight.files,
+            steps: Vec::new(),
         });
         if let UpdateOutcome::Failed(message) = outcome {
             self.log(Some(name.clone()), Level::Error, &format!("Update Failed: {message}"));

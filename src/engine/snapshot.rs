@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
+use super::detail::ResourceDetail;
 use super::hold::Hold;
 use super::status::{ResourceKind, RuntimeStatus, SessionTime, UpdateKind, UpdateReason, UpdateStatus};
 use super::verdict::Verdict;
@@ -13,7 +14,7 @@ use crate::diagnostic::Diagnostic;
 use crate::project::{Button, ImageName, Link, ProjectName, ResourceName, TriggerMode};
 
 /// An immutable picture of a session.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Snapshot {
     /// The project; `None` before the first successful load.
     pub project: Option<ProjectName>,
@@ -46,7 +47,7 @@ pub struct Snapshot {
 }
 
 /// A command of the API.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct CommandSnapshot {
     /// Name.
     pub name: String,
@@ -63,7 +64,7 @@ pub struct CommandSnapshot {
 }
 
 /// How the configuration stands.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct ConfigSnapshot {
     /// Loading, loaded or failed.
     pub state: ConfigState,
@@ -78,7 +79,7 @@ pub struct ConfigSnapshot {
 }
 
 /// Loading, loaded or failed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum ConfigState {
     /// Being loaded.
     Loading,
@@ -89,7 +90,7 @@ pub enum ConfigState {
 }
 
 /// How a connection to an outside system stands.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum Connection {
     /// Not needed by this project.
     NotNeeded,
@@ -114,7 +115,7 @@ impl Connection {
 }
 
 /// Whether a session runs or ends.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum SessionPhase {
     /// It runs.
     Running,
@@ -128,7 +129,7 @@ pub enum SessionPhase {
 }
 
 /// One row.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct ResourceSnapshot {
     /// Name.
     pub name: ResourceName,
@@ -175,10 +176,12 @@ pub struct ResourceSnapshot {
     pub resource_deps: Vec<ResourceName>,
     /// Images that are built for it.
     pub images: Vec<ImageName>,
+    /// What a row does not show.
+    pub detail: ResourceDetail,
 }
 
 /// The update that runs.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct UpdateInProgress {
     /// Since when.
     pub started: SessionTime,
@@ -186,10 +189,23 @@ pub struct UpdateInProgress {
     pub reasons: Vec<UpdateReason>,
     /// What is being done, for example "building web".
     pub step: String,
+    /// What has been done before.
+    pub steps: Vec<StepRecord>,
+}
+
+/// A part of an update that has ended.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct StepRecord {
+    /// What was done, for example "building web".
+    pub text: String,
+    /// When it began.
+    pub started: SessionTime,
+    /// When the next one began, or the update ended.
+    pub finished: SessionTime,
 }
 
 /// How an update ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum UpdateOutcome {
     /// It succeeded.
     Ok,
@@ -211,7 +227,7 @@ impl UpdateOutcome {
 }
 
 /// An update that has ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct UpdateRecord {
     /// When it started.
     pub started: SessionTime,
@@ -227,10 +243,12 @@ pub struct UpdateRecord {
     pub rebuild_reason: Option<String>,
     /// Changed files that it dealt with.
     pub files: usize,
+    /// Its parts in order; none of a live update.
+    pub steps: Vec<StepRecord>,
 }
 
 /// The pod that stands for a resource.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct PodSnapshot {
     /// Name.
     pub name: String,
@@ -247,7 +265,7 @@ pub struct PodSnapshot {
 }
 
 /// A port-forward.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct ForwardSnapshot {
     /// Where it listens, for people and browsers: `http://localhost:8080/`.
     pub url: String,
@@ -262,7 +280,7 @@ pub struct ForwardSnapshot {
 }
 
 /// How a port-forward stands.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum ForwardState {
     /// Not opened yet.
     Pending,

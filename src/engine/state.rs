@@ -8,14 +8,15 @@ use std::time::Duration;
 use indexmap::IndexMap;
 
 use super::change_log::{ChangeLog, Sequence};
+use super::detail::LastSync;
 use super::effect::{ContainerKey, Step};
 use super::event::{BuiltImage, DeployedObject, WorkId};
 use super::prune::Pruned;
-use super::snapshot::{Connection, ForwardSnapshot, UpdateOutcome, UpdateRecord};
+use super::snapshot::{Connection, ForwardSnapshot, StepRecord, UpdateOutcome, UpdateRecord};
 use super::status::{RuntimeStatus, SessionTime, UpdateKind, UpdateReason};
 use super::verdict::Verdict;
 use crate::diagnostic::Diagnostic;
-use crate::k8s::{Pod, Uid};
+use crate::k8s::{ObjectId, Pod, Uid};
 use crate::project::{ImageName, Project, ResourceName, WatchedTree};
 
 /// How many ended updates are kept per resource.
@@ -212,6 +213,10 @@ pub(super) struct Update {
     pub force: bool,
     pub stage: Stage,
     pub step: String,
+    /// When `step` began.
+    pub step_started: SessionTime,
+    /// The steps before it.
+    pub done_steps: Vec<StepRecord>,
     /// The newest step of the log, and how many there will be.
     pub steps: Step,
     /// Images that this update has built, so that a forced one builds each once.
@@ -236,6 +241,8 @@ pub(super) enum Stage {
 /// What was last deployed.
 #[derive(Debug, Clone)]
 pub(super) struct Deployed {
+    /// What tells `objects` apart, for snapshots.
+    pub ids: Arc<Vec<ObjectId>>,
     pub objects: Vec<DeployedObject>,
     pub template_hashes: BTreeSet<String>,
     /// What the containers run.
@@ -272,6 +279,8 @@ pub(super) struct LiveContainer {
     /// `initial_sync()` has been done.
     pub initial: bool,
     pub in_flight: Option<LiveInFlight>,
+    /// The newest transfer that arrived.
+    pub last_sync: Option<LastSync>,
     /// Transfers in a row that the connection broke.
     pub interruptions: u32,
 }
@@ -286,6 +295,26 @@ pub(super) struct LiveInFlight {
     pub initial: bool,
     /// It brings a new container up to date with what others have already.
     pub replay: bool,
+}
+
+impl Update {
+    /// Something else is done from now on.
+    pub(super) fn enter(&mut self, step: &str, now: SessionTime) {
+        if self.step == step {
+            return;
+        }
+        self.leave(now);
+        step.clone_into(&mut self.step);
+        self.step_started = now;
+    }
+
+    /// The running step has ended.
+    pub(super) fn leave(&mut self, now: SessionTime) {
+        if !self.step.is_empty() {
+            let text = std::mem::take(&mut self.step);
+            self.done_steps.push(StepRecord { text, started: self.step_started, finished: now });
+        }
+    }
 }
 
 impl ResourceState {

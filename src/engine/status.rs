@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// A moment, as the time since the session's start. The engine is told it and never asks.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 pub struct SessionTime(pub Duration);
 
 impl SessionTime {
@@ -21,7 +21,7 @@ impl std::ops::Add<Duration> for SessionTime {
 }
 
 /// What a resource consists of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub enum ResourceKind {
     /// Kubernetes objects.
     Kubernetes,
@@ -32,7 +32,7 @@ pub enum ResourceKind {
 }
 
 /// How the newest update of a resource stands (reference §3.18).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub enum UpdateStatus {
     /// Nothing was asked for.
     None,
@@ -63,7 +63,7 @@ impl UpdateStatus {
 }
 
 /// How what a resource deployed or started stands (reference §3.18).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub enum RuntimeStatus {
     /// Not known.
     Unknown,
@@ -94,7 +94,7 @@ impl RuntimeStatus {
 }
 
 /// Why an update is or was done (reference §3.6).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 pub enum UpdateReason {
     /// The first one.
     InitialBuild,
@@ -124,7 +124,7 @@ impl std::fmt::Display for UpdateReason {
 }
 
 /// What an update did.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub enum UpdateKind {
     /// Images were built as needed, and everything was deployed; or a local command ran.
     Full,

@@ -344,6 +344,7 @@ fn running(owner: &str, pod: &str, id: &str, image: &str) -> Pod {
         reason: String::new(),
         message: String::new(),
         unschedulable: None,
+        conditions: Vec::new(),
         node: None,
         containers: vec![Container {
             name: "main".into(),

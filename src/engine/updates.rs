@@ -49,6 +49,8 @@ impl Engine {
             force,
             stage: Stage::Images,
             step: String::new(),
+            step_started: now,
+            done_steps: Vec::new(),
             steps: Step { number: 0, of: 1 },
             built: BTreeSet::new(),
             deploying: BTreeMap::new(),
@@ -127,9 +129,10 @@ impl Engine {
     }
 
     fn set_stage(&mut self, name: &ResourceName, stage: Stage, step: &str) {
+        let now = self.now;
         if let Some(update) = self.state.resources.get_mut(name).and_then(|state| state.update.as_mut()) {
             update.stage = stage;
-            step.clone_into(&mut update.step);
+            update.enter(step, now);
         }
     }
 
@@ -208,8 +211,9 @@ impl Engine {
         self.state.images.entry(image.name.clone()).or_default().building = Some(building);
         let length = if is_live_update_only(image) { 0 } else { steps_of_build(target) };
         let step = self.next_step(&resource.name, length);
+        let now = self.now;
         if let Some(update) = self.state.resources.get_mut(&resource.name).and_then(|state| state.update.as_mut()) {
-            update.step = format!("building {}", image.name);
+            update.enter(&format!("building {}", image.name), now);
         }
         self.effects.push(Effect::BuildImage {
             work,

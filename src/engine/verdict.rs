@@ -3,7 +3,7 @@
 use crate::project::ResourceName;
 
 /// How a CI run ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum Verdict {
     /// Everything is built, deployed, ready and finished.
     Success,

@@ -87,11 +87,13 @@ impl Engine {
 
     fn resource_snapshot(&self, resource: &Arc<Resource>, state: &ResourceState) -> ResourceSnapshot {
         let pending = self.pending_files(resource);
-        let pods: Vec<&Arc<Pod>> = state.runtime.pods.iter().filter_map(|uid| self.state.pods.get(uid)).collect();
+        let pods: Vec<Arc<Pod>> =
+            state.runtime.pods.iter().filter_map(|uid| self.state.pods.get(uid)).cloned().collect();
         let current = state.update.as_ref().map(|update| UpdateInProgress {
             started: update.started,
             reasons: update.reasons.clone(),
             step: update.step.clone(),
+            steps: update.done_steps.clone(),
         });
         let (kind, images) = match &resource.target {
             Target::Kubernetes(target) => (ResourceKind::Kubernetes, target.images.clone()),
@@ -124,6 +126,7 @@ impl Engine {
             links: resource.links.clone(),
             resource_deps: resource.resource_deps.iter().map(|dep| dep.value.clone()).collect(),
             images,
+            detail: self.resource_detail(resource, state, pods),
         }
     }
 

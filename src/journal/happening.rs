@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::project::ResourceName;
 
 /// One thing that happened. The names and fields of its JSON are stable (`docs/commands.md`).
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub enum Happening {
     /// The configuration is being evaluated.

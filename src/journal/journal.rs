@@ -15,7 +15,7 @@ use crate::engine::{ConfigState, Connection, SessionPhase, Snapshot};
 const MAX_ENTRIES: usize = 20_000;
 
 /// One entry.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Entry {
     /// Its number, from 1, without gaps: the cursor to go on from.
     pub cursor: u64,
@@ -77,6 +77,18 @@ impl Journal {
             let time = snapshot.started + chrono::TimeDelta::from_std(at.0).unwrap_or_default();
             let entry = Arc::new(Entry { cursor: inner.cursor, time, happening });
             inner.entries.push_back(entry);
+        }
+        let excess = inner.entries.len().saturating_sub(MAX_ENTRIES);
+        inner.entries.drain(..excess);
+        self.newest.send_replace(inner.cursor);
+    }
+
+    /// Takes entries of another journal as they are, with their cursors: this one is its mirror. They come in order.
+    pub fn mirror(&self, entries: impl IntoIterator<Item = Entry>) {
+        let mut inner = self.lock();
+        for entry in entries {
+            inner.cursor = entry.cursor;
+            inner.entries.push_back(Arc::new(entry));
         }
         let excess = inner.entries.len().saturating_sub(MAX_ENTRIES);
         inner.entries.drain(..excess);

@@ -10,7 +10,7 @@ use super::journal::Entry;
 use crate::project::ResourceName;
 
 /// What a span of time was spent on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Phase {
     /// The configuration was evaluated.
@@ -26,7 +26,7 @@ pub enum Phase {
 }
 
 /// A span of time.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct Span {
     /// Whose; `None` for the configuration.
     pub resource: Option<ResourceName>,
@@ -48,7 +48,7 @@ pub struct Span {
 }
 
 /// The spans of a stretch of time, and how long it all took.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, schemars::JsonSchema)]
 pub struct Timeline {
     /// When it begins.
     pub started: DateTime<Utc>,

@@ -32,7 +32,7 @@ pub use label_selector::{LabelOperator, LabelRequirement, LabelSelector};
 pub use label_value::{is_label_value, label_value};
 pub use object::{ImageLocator, Object, ObjectId, is_complete_job};
 pub use parse_objects::{ParsedObjects, parse_objects};
-pub use pod::{Container, ContainerKind, ContainerState, Pod, PodPhase, Uid};
+pub use pod::{Container, ContainerKind, ContainerState, Pod, PodCondition, PodPhase, Uid};
 pub use pod_filter::{current_pods, forward_pod, forward_port, live_update_containers, named_containers};
 pub use pod_status::{PodsState, PodsStatus, pod_is_ready, pod_status_word, pods_status};
 pub use pod_template::{pod_template_labels, service_selector};

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 
 /// `metadata.uid` of an object in the cluster.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 pub struct Uid(pub Arc<str>);
 
 /// `status.phase` of a pod.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub enum PodPhase {
     /// Not all containers have been started.
     Pending,
@@ -25,7 +25,7 @@ pub enum PodPhase {
 }
 
 /// Init, sidecar (an init container with `restartPolicy: Always`, KEP-753) or regular container.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub enum ContainerKind {
     /// Runs to completion before the regular ones.
     Init,
@@ -36,7 +36,7 @@ pub enum ContainerKind {
 }
 
 /// What a container does.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum ContainerState {
     /// Not started, or between two starts.
     Waiting {
@@ -64,7 +64,7 @@ pub enum ContainerState {
 }
 
 /// A container of a pod.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Container {
     /// Its name in the pod.
     pub name: String,
@@ -86,8 +86,21 @@ pub struct Container {
     pub ports: Vec<(u16, String)>,
 }
 
+/// A condition of a pod.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+pub struct PodCondition {
+    /// For example `ContainersReady`.
+    pub kind: String,
+    /// `True`, `False` or `Unknown`.
+    pub status: String,
+    /// For example `ContainersNotReady`; may be empty.
+    pub reason: String,
+    /// For people; may be empty.
+    pub message: String,
+}
+
 /// A pod as the cluster reports it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Pod {
     /// `metadata.uid`.
     pub uid: Uid,
@@ -113,6 +126,8 @@ pub struct Pod {
     pub message: String,
     /// Why the scheduler has not placed it (`PodScheduled` is false): reason and message.
     pub unschedulable: Option<(String, String)>,
+    /// `status.conditions`, in the order of the API.
+    pub conditions: Vec<PodCondition>,
     /// Node, when placed.
     pub node: Option<String>,
     /// Init containers first, in the order of the spec.

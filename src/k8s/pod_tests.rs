@@ -28,6 +28,7 @@ fn pod(name: &str, phase: PodPhase, containers: Vec<Container>) -> Pod {
         reason: String::new(),
         message: String::new(),
         unschedulable: None,
+        conditions: Vec::new(),
         node: Some("node".to_owned()),
         containers,
     }

@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use crate::project::ResourceName;
 
 /// How much a line matters.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 pub enum Level {
     /// For those who look into devloop itself.
     Debug,
@@ -20,7 +20,7 @@ pub enum Level {
 }
 
 /// Where a line comes from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub enum LogSource {
     /// Builds, deploys, live updates, update commands: what devloop does.
     Build,
@@ -29,7 +29,7 @@ pub enum LogSource {
 }
 
 /// One line of log, without its line end.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct LogLine {
     /// Counts from 0 over the whole session. Numbers are given out without gaps; what the store has cut leaves gaps
     /// in what is read later.

@@ -83,6 +83,32 @@ impl LogStore {
         self.changed.send_modify(|_| {});
     }
 
+    /// Takes lines of another store as they are, with their numbers: this one is its mirror. They come in order.
+    pub fn mirror(&self, lines: impl IntoIterator<Item = LogLine>) {
+        let next = {
+            let mut inner = self.lock();
+            for line in lines {
+                inner.push(line);
+            }
+            if inner.bytes > MAX_BYTES {
+                inner.cut(MAX_BYTES / 2);
+            }
+            inner.next_sequence
+        };
+        self.changed.send_replace(next);
+    }
+
+    /// Forgets all lines: those that a mirror has taken were changed.
+    pub fn clear(&self) {
+        let mut inner = self.lock();
+        inner.lines.clear();
+        inner.producers.clear();
+        inner.bytes = 0;
+        inner.revision += 1;
+        drop(inner);
+        self.changed.send_modify(|_| {});
+    }
+
     /// `text` with all known values masked: for what is shown and is no log line.
     pub fn masked(&self, text: &str) -> String {
         let masker = Arc::clone(&self.lock().masker);

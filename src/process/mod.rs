@@ -25,7 +25,7 @@ mod tools_folder;
 pub use capture::Captured;
 pub use environment::{APPLIED, CommandEnvironment, ENTRY_FILE, SessionEnvironment};
 pub use handle::{ServeHandle, Supervisor};
-pub use private_folder::{PrivateFolderError, make_private, runtime_folder};
+pub use private_folder::{PrivateFolderError, make_private, runtime_folder, state_folder};
 pub use probes::probe;
 pub use process_error::ProcessError;
 pub use supervisor::{SUPERVISE, supervise};

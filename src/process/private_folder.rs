@@ -32,6 +32,13 @@ pub fn runtime_folder() -> PathBuf {
     }
 }
 
+/// `$XDG_STATE_HOME/devloop` (XDG base directory specification), by default below the home folder; `None` without either.
+pub fn state_folder() -> Option<PathBuf> {
+    let state = std::env::var_os("XDG_STATE_HOME").map(PathBuf::from).filter(|folder| folder.is_absolute());
+    let home = || Some(directories::BaseDirs::new()?.home_dir().join(".local/state"));
+    state.or_else(home).map(|folder| folder.join("devloop"))
+}
+
 /// Makes a folder that this user alone may enter, or checks that it is one.
 pub fn make_private(folder: &Path) -> Result<(), PrivateFolderError> {
     let unusable = |error| PrivateFolderError::Unusable { folder: folder.to_owned(), error };

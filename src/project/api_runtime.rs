@@ -52,7 +52,7 @@ pub struct StartOn {
 }
 
 /// Something that a user can press.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Button {
     /// Its name.
     pub name: String,
@@ -69,7 +69,7 @@ pub struct Button {
 }
 
 /// One field of a button's form.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct ButtonInput {
     /// The environment variable.
     pub name: String,
@@ -80,7 +80,7 @@ pub struct ButtonInput {
 }
 
 /// What can be filled in.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum ButtonInputKind {
     /// Any text.
     Text {

@@ -16,7 +16,7 @@ pub struct PortForward {
 }
 
 /// A URL that belongs to a resource.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub struct Link {
     /// As Tilt has it: with scheme, but for `localhost:8080`, where `localhost` passes for one.
     pub url: String,

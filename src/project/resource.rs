@@ -14,7 +14,7 @@ use crate::diagnostic::{Span, Spanned};
 use crate::k8s::{LabelSelector, Object};
 
 /// When changes are acted on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub enum TriggerMode {
     /// At once.
     Auto,

@@ -221,6 +221,7 @@ pub(super) fn pod(container: ServiceContainer) -> Pod {
         reason,
         message,
         unschedulable: None,
+        conditions: Vec::new(),
         node: None,
         containers: vec![Container {
             name: container.service,

@@ -1,6 +1,7 @@
 //! A session from the outside: what `devloop up` and `devloop ci` start and the UIs look at.
 
 use std::path::PathBuf;
+use std::process::ExitStatus;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,7 +17,9 @@ use crate::cluster::{ContextInfo, FrozenKubeconfig, Patience, pod_evidence};
 use crate::devfile::KubeInfo;
 use crate::engine::{Command, ConfigOutcome, Engine, EngineOptions, Mode, Snapshot};
 use crate::journal::Journal;
-use crate::logs::LogStore;
+use crate::logs::{LogSink, LogStore};
+use crate::process::ProcessError;
+use crate::project::CommandLine;
 
 /// What a session needs to know.
 #[derive(Debug)]
@@ -95,6 +98,16 @@ impl Session {
         };
         let patience = Patience::new(limit, &CancellationToken::new(), None);
         pod_evidence(&cluster, namespace, pod, &patience).await.map_err(|failure| failure.to_string())
+    }
+
+    /// Runs a command as the commands of the configuration are run, to its end; nothing of it is left then.
+    pub async fn run_command(
+        &self,
+        command: &CommandLine,
+        log: &LogSink,
+        cancel: &CancellationToken,
+    ) -> Result<ExitStatus, ProcessError> {
+        self.edges.supervisor.run_to_end(command, &self.edges.command_environment(), log, cancel).await
     }
 
     /// Waits until the session has ended.

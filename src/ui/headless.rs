@@ -41,13 +41,15 @@ pub struct HeadlessOptions {
 
 /// Prints lines as they come until `done` is cancelled, and then all that were written before it.
 ///
+/// Returns the number of the line that would have been next.
+///
 /// A reader that has gone (a closed pipe) is no error: printing ends quietly.
 pub async fn print(
     mut reader: LogReader,
     mut out: impl AsyncWrite + Unpin,
     options: HeadlessOptions,
     done: CancellationToken,
-) -> io::Result<()> {
+) -> io::Result<u64> {
     let mut next = options.from;
     let mut text = String::new();
     loop {
@@ -70,11 +72,11 @@ pub async fn print(
             out.flush().await
         };
         match written.await {
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(next),
             result => result?,
         }
         if last_turn {
-            return Ok(());
+            return Ok(next);
         }
         tokio::select! {
             () = reader.changed() => {}

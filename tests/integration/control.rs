@@ -6,7 +6,8 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::support::devloop::{Ended, Running, devloop_with, pause};
+use crate::support::devloop::{Ended, Running, binary, devloop_with, pause};
+use crate::support::pty::Pty;
 
 const DEVFILE: &str = "
 local_resource('greet', cmd='cat name.txt && test ! -e fail', deps=['name.txt', 'fail'])
@@ -43,13 +44,26 @@ impl Project {
     }
 
     fn ask_in(&self, dir: &Path, args: &[&str]) -> Ended {
-        let run = self.path().join("run");
-        devloop_with(dir, args, &[("XDG_RUNTIME_DIR", &run.to_string_lossy())])
+        let (run, state) = (self.path().join("run"), self.path().join("state"));
+        let env = [("XDG_RUNTIME_DIR", run.to_string_lossy()), ("XDG_STATE_HOME", state.to_string_lossy())];
+        devloop_with(dir, args, &env.each_ref().map(|(name, value)| (*name, &**value)))
     }
 
     fn json(&self, args: &[&str]) -> Value {
         let ended = self.ask(&[args, &["--json"]].concat());
         serde_json::from_str(&ended.stdout).unwrap_or_else(|error| panic!("{error}: {ended:?}"))
+    }
+
+    /// Starts a session in the background, whose log is in the folder of the project. It ends with what is returned.
+    fn up_in_background(&self, args: &[&str]) -> (Ended, Background<'_>) {
+        let ended = self.ask(&[&["up", "-d"], args].concat());
+        (ended, Background(self))
+    }
+
+    /// A dashboard on a terminal of its own.
+    fn attach(&self) -> Pty {
+        let run = self.path().join("run").to_string_lossy().into_owned();
+        Pty::spawn_in(self.path(), binary(), &["attach"], &[("XDG_RUNTIME_DIR", &run)], 110, 30)
     }
 
     fn wait(&self, args: &[&str]) -> Ended {
@@ -63,6 +77,20 @@ impl Project {
             assert!(std::time::Instant::now() < deadline, "{ended:?}");
             pause();
         }
+    }
+}
+
+/// A session in the background of a project: it must not outlive its test.
+struct Background<'p>(&'p Project);
+
+impl Drop for Background<'_> {
+    fn drop(&mut self) {
+        let status = self.0.ask(&["status", "--json"]);
+        let Ok(status) = serde_json::from_str::<Value>(&status.stdout) else { return };
+        if self.0.ask(&["quit", "--timeout", "20s"]).status.success() {
+            return;
+        }
+        let _ = std::process::Command::new("kill").args(["-KILL", &status["pid"].to_string()]).status();
     }
 }
 
@@ -336,4 +364,120 @@ fn events_go_on_from_a_cursor_and_the_timeline_is_made_of_them() {
     let trace: Value = serde_json::from_str(&fs::read_to_string(trace).expect("the trace")).expect("JSON");
     let complete = trace["traceEvents"].as_array().expect("events").iter().filter(|event| event["ph"] == "X");
     assert!(complete.clone().count() >= 4 && complete.clone().all(|it| it["ts"].is_u64() && it["dur"].is_u64()));
+}
+
+#[test]
+fn a_resource_is_described_with_everything_that_belongs_to_it() {
+    let project = Project::new();
+    let _up = project.up();
+    project.wait(&[]).code(0);
+    let all = project.json(&["get"]);
+    let names: Vec<&str> =
+        all["resources"].as_array().expect("resources").iter().filter_map(|it| it["name"].as_str()).collect();
+    assert_eq!(names, ["greet", "server", "later"]);
+    let greet = &project.json(&["describe", "greet"])["resources"][0];
+    assert_eq!(greet["dependents"], serde_json::json!(["server"]));
+    assert_eq!(greet["history"][0]["steps"][0]["text"], "running");
+    let text = project.ask(&["describe", "server", "greet"]);
+    text.code(0);
+    for line in ["Resource:    server", "Depends on:  greet", "Needed by:   server", "Process:     ", "Updates:"] {
+        assert!(text.stdout.contains(line), "{line}: {}", text.stdout);
+    }
+    let table = project.ask(&["get", "greet"]);
+    assert!(table.code(0).stdout.starts_with("RESOURCE  KIND   UPDATE  RUNTIME"), "{}", table.stdout);
+    assert!(project.ask(&["describe", "greed"]).code(1).stderr.contains("did you mean `greet`?"));
+}
+
+#[test]
+fn a_session_in_the_background_is_attached_to_left_and_ended() {
+    let project = Project::new();
+    let (started, _background) = project.up_in_background(&["greet", "server"]);
+    started.code(0);
+    let pid = project.json(&["status"])["pid"].as_u64().expect("a pid");
+    assert!(started.stdout.contains(&format!("with pid {pid}")), "{}", started.stdout);
+    project.wait(&[]).code(0);
+    let again = project.ask(&["up", "-d"]);
+    again.code(1);
+    assert!(again.stderr.contains(&format!("already, with pid {pid}")), "{}", again.stderr);
+    let log = fs::read_dir(project.path().join("state/devloop/sessions")).expect("the folder").flatten().next();
+    assert!(fs::read_to_string(log.expect("a log").path()).expect("text").contains("greet │ one"));
+
+    let mut dashboard = project.attach();
+    dashboard.wait_for("greet");
+    dashboard.wait_for("one");
+    // What it does reaches the session.
+    fs::write(project.path().join("name.txt"), "seen from afar\n").expect("a file");
+    project.wait(&["--after", "name.txt"]).code(0);
+    dashboard.wait_for("seen from afar");
+    dashboard.send("q");
+    assert!(dashboard.wait_exit().success());
+    dashboard.check_restored();
+    dashboard.wait_for("the session goes on");
+
+    let mut dashboard = project.attach();
+    dashboard.wait_for("seen from afar");
+    assert_eq!(project.ask(&["detach"]).code(0).stdout, "1 dashboard left\n");
+    assert!(dashboard.wait_exit().success());
+    let mut dashboard = project.attach();
+    dashboard.wait_for("seen from afar");
+    project.ask(&["quit"]).code(0);
+    assert!(dashboard.wait_exit().success());
+    dashboard.wait_for("the session has ended");
+    project.ask(&["status"]).code(3);
+    // It is nobody's child here: whoever adopts it may leave its entry for a while.
+    let runs = || fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| !stat.contains(") Z "));
+    let deadline = std::time::Instant::now() + crate::support::devloop::DEADLINE;
+    while runs() {
+        assert!(std::time::Instant::now() < deadline, "it is still there");
+        pause();
+    }
+}
+
+#[test]
+fn down_ends_the_session_first() {
+    let project = Project::new();
+    let (started, _background) = project.up_in_background(&[]);
+    started.code(0);
+    project.wait(&[]).code(0);
+    let down = project.ask(&["down"]);
+    down.code(0);
+    assert!(down.stderr.contains("ending the running session"), "{}", down.stderr);
+    project.ask(&["status"]).code(3);
+}
+
+#[test]
+fn a_session_that_cannot_start_in_the_background_says_why() {
+    let project = Project::new();
+    let folder = project.path().join("run/devloop");
+    fs::create_dir(&folder).expect("a folder");
+    fs::set_permissions(&folder, fs::Permissions::from_mode(0o755)).expect("permissions");
+    let (started, _background) = project.up_in_background(&[]);
+    started.code(1);
+    assert!(started.stderr.contains("is not this user's alone"), "{}", started.stderr);
+}
+
+#[test]
+fn a_session_in_the_background_holds_nothing_that_its_starter_holds() {
+    let project = Project::new();
+    let held = project.path().join("held.lock");
+    fs::write(&held, "").expect("a file");
+    let (run, state) = (project.path().join("run"), project.path().join("state"));
+    let started = std::process::Command::new("sh")
+        .args(["-c", "exec 9<held.lock; exec \"$0\" up -d"])
+        .arg(binary())
+        .current_dir(project.path())
+        .envs([("XDG_RUNTIME_DIR", run), ("XDG_STATE_HOME", state)])
+        .stdin(std::process::Stdio::null())
+        .output()
+        .expect("sh starts");
+    let _background = Background(&project);
+    assert!(started.status.success(), "{started:?}");
+    let pid = project.json(&["status"])["pid"].as_u64().expect("a pid");
+    let open = fs::read_dir(format!("/proc/{pid}/fd")).expect("its descriptors").flatten();
+    let targets: Vec<_> = open.filter_map(|entry| fs::read_link(entry.path()).ok()).collect();
+    assert!(targets.len() > 3 && !targets.contains(&fs::canonicalize(&held).expect("a path")), "{targets:?}");
+    // It has a session of its own, so that no terminal ends it.
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).expect("its state");
+    let session = stat.rsplit(')').next().and_then(|rest| rest.split_whitespace().nth(3)).expect("a session");
+    assert_eq!(session, pid.to_string());
 }

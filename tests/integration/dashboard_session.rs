@@ -61,71 +61,72 @@ async fn session(scene: &str) -> TuiEnd {
     loop {
         let mut publish = false;
         tokio::select! {
-            end = &mut dashboard => return end.expect("it is on a terminal"),
-            _ = terminate.recv() => cancel.cancel(),
-            _ = storm.tick(), if matches!(scene, "storm" | "many") => {
-                let sink = logs.sink(Some("api".into()), LogSource::Runtime);
-                for n in 0..50 {
-                    sink.info(format!("\x1b[3{}mrequest\x1b[0m number {n} of a storm of lines", n % 8));
-                }
-            }
-            () = async {
-                match &finish {
-                    Some((at, _)) => tokio::time::sleep_until(*at).await,
-                    None => std::future::pending().await,
-                }
-            } => {
-                if let Some((_, name)) = finish.take() {
-                    for resource in snapshot.resources.iter_mut().filter(|resource| resource.name == name) {
-                        *resource = ready(name.as_str());
-                    }
-                    logs.sink(Some(name.clone()), LogSource::Build).info(format!("{name} is up to date again"));
-                    publish = true;
-                }
-            }
-            Some(command) = commands.recv() => {
-                publish = true;
-                match command {
-                    Command::Trigger(name) => {
-                        for resource in snapshot.resources.iter_mut().filter(|resource| resource.name == name) {
-                            resource.update = UpdateStatus::InProgress;
-                            resource.current = Some(UpdateInProgress {
-                                started: SessionTime(started.elapsed()),
-                                reasons: vec![UpdateReason::Triggered],
-                                step: format!("building {name}"),
-                            });
-                        }
-                        finish = Some((tokio::time::Instant::now() + Duration::from_millis(500), name));
-                    }
-                    Command::ReloadConfig => match scene {
-                        "panic" => panic!("a bug, on purpose"),
-                        "task-panic" => {
-                            let task = tokio::spawn(async { panic!("a bug in a task, on purpose") });
-                            assert!(task.await.is_err());
-                            logs.sink(None, LogSource::Build).info("a task has panicked");
-                        }
-                        _ => break_config(&mut snapshot),
-                    },
-                    Command::Quit => {
-                        let remaining = vec!["serve process of docs".to_owned()];
-                        snapshot.phase = SessionPhase::Stopping { remaining };
-                        if scene == "graceful" {
-                            snapshots.send_replace(Arc::new(snapshot.clone()));
-                            tokio::time::sleep(Duration::from_millis(300)).await;
-                            snapshot.phase = SessionPhase::Stopped;
+                    end = &mut dashboard => return end.expect("it is on a terminal"),
+                    _ = terminate.recv() => cancel.cancel(),
+                    _ = storm.tick(), if matches!(scene, "storm" | "many") => {
+                        let sink = logs.sink(Some("api".into()), LogSource::Runtime);
+                        for n in 0..50 {
+                            sink.info(format!("\x1b[3{}mrequest\x1b[0m number {n} of a storm of lines", n % 8));
                         }
                     }
-                    Command::Restart(_)
-                    | Command::Stop(_)
-                    | Command::Enable(_)
-                    | Command::Disable(_)
-                    | Command::SetArgs(_)
-                    | Command::Press { .. } => {
-                        logs.sink(None, LogSource::Build).info(format!("{command:?}"));
+                    () = async {
+                        match &finish {
+                            Some((at, _)) => tokio::time::sleep_until(*at).await,
+                            None => std::future::pending().await,
+                        }
+                    } => {
+                        if let Some((_, name)) = finish.take() {
+                            for resource in snapshot.resources.iter_mut().filter(|resource| resource.name == name) {
+                                *resource = ready(name.as_str());
+                            }
+                            logs.sink(Some(name.clone()), LogSource::Build).info(format!("{name} is up to date again"));
+                            publish = true;
+                        }
+                    }
+                    Some(command) = commands.recv() => {
+                        publish = true;
+                        match command {
+                            Command::Trigger(name) => {
+                                for resource in snapshot.resources.iter_mut().filter(|resource| resource.name == name) {
+                                    resource.update = UpdateStatus::InProgress;
+                                    resource.current = Some(UpdateInProgress {
+                                        started: SessionTime(started.elapsed()),
+                                        reasons: vec![UpdateReason::Triggered],
+                                        step: format!("building {name}"),
+        steps: Vec::new(),
+                                    });
+                                }
+                                finish = Some((tokio::time::Instant::now() + Duration::from_millis(500), name));
+                            }
+                            Command::ReloadConfig => match scene {
+                                "panic" => panic!("a bug, on purpose"),
+                                "task-panic" => {
+                                    let task = tokio::spawn(async { panic!("a bug in a task, on purpose") });
+                                    assert!(task.await.is_err());
+                                    logs.sink(None, LogSource::Build).info("a task has panicked");
+                                }
+                                _ => break_config(&mut snapshot),
+                            },
+                            Command::Quit => {
+                                let remaining = vec!["serve process of docs".to_owned()];
+                                snapshot.phase = SessionPhase::Stopping { remaining };
+                                if scene == "graceful" {
+                                    snapshots.send_replace(Arc::new(snapshot.clone()));
+                                    tokio::time::sleep(Duration::from_millis(300)).await;
+                                    snapshot.phase = SessionPhase::Stopped;
+                                }
+                            }
+                            Command::Restart(_)
+                            | Command::Stop(_)
+                            | Command::Enable(_)
+                            | Command::Disable(_)
+                            | Command::SetArgs(_)
+                            | Command::Press { .. } => {
+                                logs.sink(None, LogSource::Build).info(format!("{command:?}"));
+                            }
+                        }
                     }
                 }
-            }
-        }
         if publish {
             snapshot.now = SessionTime(started.elapsed());
             snapshots.send_replace(Arc::new(snapshot.clone()));
@@ -249,6 +250,7 @@ fn ready(name: &str) -> ResourceSnapshot {
             outcome: UpdateOutcome::Ok,
             rebuild_reason: None,
             files: 0,
+            steps: Vec::new(),
         }],
         pod: Some(PodSnapshot {
             name: format!("{name}-7c9d5-x2x4z"),
@@ -265,5 +267,6 @@ fn ready(name: &str) -> ResourceSnapshot {
         links: Vec::new(),
         resource_deps: Vec::new(),
         images: vec![name.into()],
+        detail: devloop::engine::ResourceDetail::default(),
     }
 }

@@ -12,6 +12,7 @@ mod devfile;
 mod devfile_round_trip;
 mod extensions;
 mod devfile_conformance;
+mod doctor;
 mod documentation;
 mod init;
 mod lsp;

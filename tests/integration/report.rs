@@ -115,3 +115,57 @@ fn a_folder_that_cannot_be_written_is_said_before_anything_is_done() {
     ended.code(3);
     assert!(ended.stderr.contains("cannot write the report: "), "{}", ended.stderr);
 }
+
+fn ci(dir: &Path, args: &[&str], env: &[(&str, &str)]) -> crate::support::devloop::Ended {
+    crate::support::devloop::devloop_with(dir, &[&["ci"], args].concat(), env)
+}
+
+#[test]
+fn a_command_runs_when_everything_is_ready_and_its_status_is_that_of_the_run() {
+    let folder =
+        project("local_resource('server', serve_cmd='echo it serves; sleep 1000')\nlocal_resource('a', 'true')\n");
+    let dir = folder.path();
+    let ran = ci(dir, &["--report", "report", "--run", "echo here in $(basename $PWD) with $DEVLOOP; exit 7"], &[]);
+    ran.code(7);
+    let name = dir.file_name().expect("a name").to_string_lossy();
+    assert!(ran.stdout.contains(&format!("here in {name} with 1\n")), "{}", ran.stdout);
+    assert!(ran.stdout.contains("failed: exit status: 7"), "{}", ran.stdout);
+    let command = cases(dir).into_iter().find(|(name, _)| name == "(command)").expect("a case");
+    assert_eq!(command.1.as_deref(), Some("exit status: 7"));
+    assert!(text(dir, "logs/devloop.log").contains("here in "));
+    ci(dir, &["--run", "true"], &[]).code(0);
+    // Not when something has failed; and what stands behind `--` are arguments.
+    fs::write(dir.join("Devfile"), "local_resource('a', 'false')\nlocal_resource('b', 'true')\n").expect("a file");
+    let failed = ci(dir, &["--run", "echo never"], &[]);
+    failed.code(1);
+    assert!(!failed.stdout.contains("never\n"), "{}", failed.stdout);
+    ci(dir, &["--run", "true", "--", "b"], &[]).code(0);
+}
+
+#[test]
+fn phases_fold_and_failures_are_noted_at_their_lines() {
+    let folder = project("local_resource('a', 'true')\nlocal_resource('b', 'echo no; exit 3')\n");
+    let dir = fs::canonicalize(folder.path()).expect("a folder");
+    let workspace = dir.to_string_lossy().into_owned();
+    let github = [("GITHUB_ACTIONS", "true"), ("GITHUB_WORKSPACE", workspace.as_str())];
+    let failed = ci(&dir, &[], &github);
+    failed.code(1);
+    let marks: Vec<&str> = failed.stdout.lines().filter(|line| line.starts_with("::")).collect();
+    assert_eq!(marks[0], "::group::Evaluate the configuration", "{marks:?}");
+    assert_eq!(marks.iter().filter(|mark| mark.starts_with("::group::")).count(), 3, "{marks:?}");
+    assert_eq!(marks.iter().filter(|mark| **mark == "::endgroup::").count(), 3, "{marks:?}");
+    let note = marks.last().expect("a note");
+    assert!(note.starts_with("::error file=Devfile,line=2,col="), "{note}");
+    assert!(note.contains("title=b failed::") && note.contains("exited with 3") || note.contains("exit"), "{note}");
+    // Each line is printed once, whatever phase it belongs to.
+    assert_eq!(failed.stdout.lines().filter(|line| *line == "            b │ no").count(), 1, "{}", failed.stdout);
+
+    fs::write(dir.join("Devfile"), "local_resource('a', 'true')\nk8s_yalm('x')\n").expect("a file");
+    let broken = ci(&dir, &[], &github);
+    broken.code(5);
+    assert!(broken.stdout.contains("::error file=Devfile,line=2,col=1,title=devloop::"), "{}", broken.stdout);
+    let gitlab = ci(&dir, &[], &[("GITLAB_CI", "true")]);
+    assert!(gitlab.stdout.contains(":devloop_configuration[collapsed=true]\r\x1b[0KEvaluate"), "{}", gitlab.stdout);
+    assert!(gitlab.stdout.contains("section_end:"), "{}", gitlab.stdout);
+    assert!(!ci(&dir, &[], &[]).stdout.contains("::"));
+}

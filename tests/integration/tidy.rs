@@ -19,7 +19,7 @@ const LAYERS: [(&str, &[&str]); 19] = [
     ("cluster", &["diagnostic", "k8s", "project", "logs", "yaml"]),
     ("process", &["project", "logs"]),
     ("watch", &["project"]),
-    ("control", &["diagnostic", "engine", "journal", "logs", "process", "project", "run"]),
+    ("control", &["diagnostic", "engine", "journal", "k8s", "logs", "process", "project", "run"]),
     (
         "run",
         &[
@@ -50,6 +50,7 @@ const LAYERS: [(&str, &[&str]); 19] = [
             "logs",
             "devfile",
             "engine",
+            "docker",
             "cluster",
             "process",
             "run",

@@ -2,8 +2,12 @@
 
 mod act;
 mod args;
+mod describe;
 mod events;
+mod exec;
+mod layout;
 mod logs;
+mod quit;
 mod status;
 mod target;
 mod timeline;
@@ -11,9 +15,12 @@ mod wait;
 
 pub(super) use act::{Act, act};
 pub(super) use args::args;
+pub(super) use describe::{describe, get};
 pub(super) use events::events;
+pub(super) use exec::exec;
 pub(super) use logs::logs;
+pub(super) use quit::{detach, end_running, quit};
 pub(super) use status::{ports, status, why};
-pub(super) use target::answer;
+pub(super) use target::{answer, ask, explain};
 pub(super) use timeline::timeline;
 pub(super) use wait::wait;

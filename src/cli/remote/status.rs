@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
+use super::layout::{align, list, one_line, text};
 use super::target;
 use crate::cli::args::{StatusArgs, WhyArgs};
 use crate::cli::common;
@@ -180,40 +181,6 @@ fn explanation(answer: &Value, resource: &Value) -> String {
         say("history", line);
         say("  no live update:", text(&record["rebuild_reason"]));
         say("  error", one_line(&text(&record["error"])));
-    }
-    out
-}
-
-fn text(value: &Value) -> String {
-    match value {
-        Value::Null => String::new(),
-        Value::String(text) => text.clone(),
-        other => other.to_string(),
-    }
-}
-
-fn list(value: &Value) -> String {
-    value.as_array().into_iter().flatten().map(text).collect::<Vec<_>>().join(", ")
-}
-
-fn one_line(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
-/// Columns of equal width; the last one is as long as it is.
-fn align(heads: &[&str], rows: Vec<Vec<String>>) -> String {
-    let mut all = vec![heads.iter().map(|head| (*head).to_owned()).collect::<Vec<String>>()];
-    all.extend(rows);
-    let widths: Vec<usize> = (0..heads.len())
-        .map(|column| all.iter().map(|row| row[column].chars().count()).max().unwrap_or_default())
-        .collect();
-    let mut out = String::new();
-    for row in &all {
-        let mut line = String::new();
-        for (cell, width) in row.iter().zip(&widths) {
-            let _ = write!(line, "{cell:<width$}  ");
-        }
-        let _ = writeln!(out, "{}", line.trim_end());
     }
     out
 }

@@ -8,7 +8,7 @@ use crate::cli::error::CommandError;
 use crate::control::{Address, Client, ClientError, Request};
 
 /// Asks the session that the command is for.
-pub(super) fn ask(arguments: &TargetArgs, request: &Request) -> Result<Client, CommandError> {
+pub(in crate::cli) fn ask(arguments: &TargetArgs, request: &Request) -> Result<Client, CommandError> {
     let dir = common::current_dir()?;
     let candidates = candidates(&dir, arguments.file.as_deref())?;
     for entry_file in &candidates {
@@ -31,7 +31,7 @@ pub(in crate::cli) fn answer(arguments: &TargetArgs, request: &Request) -> Resul
 }
 
 /// An error of the conversation, for people.
-pub(super) fn explain(error: ClientError) -> CommandError {
+pub(in crate::cli) fn explain(error: ClientError) -> CommandError {
     match error {
         ClientError::Refused(refusal) => {
             let error = CommandError::failed(refusal.message);

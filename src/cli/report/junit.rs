@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use quick_junit::{NonSuccessKind, Report, TestCase, TestCaseStatus, TestSuite};
 
+use super::RanCommand;
 use super::summary::{Standing, standing};
 use crate::cli::error::CommandError;
 use crate::engine::{ResourceSnapshot, Snapshot, Verdict};
@@ -14,7 +15,12 @@ use crate::logs::{LogFilter, LogReader, strip_colors};
 /// How many lines of a failed resource go into its case; all are in its log file.
 const TAIL: usize = 200;
 
-pub(super) fn junit(snapshot: &Snapshot, spans: &[Span], logs: &LogReader) -> Result<String, CommandError> {
+pub(super) fn junit(
+    snapshot: &Snapshot,
+    spans: &[Span],
+    logs: &LogReader,
+    ran: Option<&RanCommand>,
+) -> Result<String, CommandError> {
     let mut suite = TestSuite::new("devloop ci");
     suite.set_timestamp(snapshot.started.fixed_offset());
     suite.set_time(snapshot.now.0);
@@ -29,6 +35,14 @@ pub(super) fn junit(snapshot: &Snapshot, spans: &[Span], logs: &LogReader) -> Re
         let mut session = TestCase::new("(session)", failure(reason));
         session.set_classname("devloop");
         suite.add_test_case(session);
+    }
+    if let Some(ran) = ran {
+        let status = ran.failure.as_deref().map_or_else(TestCaseStatus::success, failure);
+        let mut case = TestCase::new("(command)", status);
+        case.set_classname("devloop");
+        case.set_time(ran.took);
+        case.set_system_out(ran.line.clone());
+        suite.add_test_case(case);
     }
     let mut report = Report::new("devloop ci");
     report.add_test_suite(suite);

@@ -27,6 +27,15 @@ const EVIDENCE_LIMIT: Duration = Duration::from_secs(5);
 /// Of so many failing pods at most.
 const MAX_PODS: usize = 20;
 
+/// The command that was run when everything was ready.
+#[derive(Debug)]
+pub(super) struct RanCommand {
+    pub(super) line: String,
+    /// `None` when it succeeded.
+    pub(super) failure: Option<String>,
+    pub(super) took: Duration,
+}
+
 /// A report that is being written.
 #[derive(Debug)]
 pub(super) struct Report {
@@ -51,7 +60,12 @@ impl Report {
     }
 
     /// Writes everything but the logs: how things stand in this moment.
-    pub(super) async fn write(&self, snapshot: &Snapshot, session: &Session) -> Result<(), CommandError> {
+    pub(super) async fn write(
+        &self,
+        snapshot: &Snapshot,
+        session: &Session,
+        ran: Option<&RanCommand>,
+    ) -> Result<(), CommandError> {
         let page = session.journal.after(0);
         let entries: Vec<&Entry> = page.entries.iter().map(Arc::as_ref).collect();
         let timeline = Timeline::of(entries.iter().copied());
@@ -63,8 +77,8 @@ impl Report {
             self.json("trace.json", &trace(timeline))?;
         }
         let reader = session.logs.reader();
-        self.file("junit.xml", &junit::junit(snapshot, spans, &reader)?)?;
-        self.file("summary.md", &summary::summary(snapshot, timeline.as_ref()))?;
+        self.file("junit.xml", &junit::junit(snapshot, spans, &reader, ran)?)?;
+        self.file("summary.md", &summary::summary(snapshot, timeline.as_ref(), ran))?;
         if let Some(evaluated) = session.evaluated() {
             let mut json = project_json(evaluated.project.as_deref(), &evaluated.diagnostics, &evaluated.config_files);
             mask(&mut json, &session.logs);

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use super::RanCommand;
 use crate::engine::{ResourceSnapshot, RuntimeStatus, Snapshot, UpdateOutcome, UpdateStatus, Verdict};
 use crate::journal::{Phase, Timeline};
 use crate::ui::health::explain;
@@ -41,7 +42,7 @@ pub(super) fn standing(resource: &ResourceSnapshot) -> Standing {
     }
 }
 
-pub(super) fn summary(snapshot: &Snapshot, timeline: Option<&Timeline>) -> String {
+pub(super) fn summary(snapshot: &Snapshot, timeline: Option<&Timeline>, ran: Option<&RanCommand>) -> String {
     let mut out = String::new();
     let verdict = match &snapshot.verdict {
         Some(Verdict::Success) => "✔ devloop ci: success".to_owned(),
@@ -52,6 +53,10 @@ pub(super) fn summary(snapshot: &Snapshot, timeline: Option<&Timeline>) -> Strin
         None => "✖ devloop ci: ended before there was a verdict".to_owned(),
     };
     let _ = writeln!(out, "## {verdict}\n");
+    if let Some(ran) = ran {
+        let outcome = ran.failure.as_deref().map_or("success", |why| why);
+        let _ = writeln!(out, "* the command `{}`: {}, {:.1} s", ran.line, cell(outcome), ran.took.as_secs_f64());
+    }
     for diagnostic in snapshot.config.diagnostics.iter() {
         let place = diagnostic.primary.as_ref().map(|span| format!("`{}:{}`: ", span.file.display(), span.start.line));
         let _ = writeln!(out, "* {}{}", place.unwrap_or_default(), cell(&diagnostic.message));

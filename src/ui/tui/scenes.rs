@@ -93,6 +93,7 @@ pub(super) fn ready(name: &str) -> ResourceSnapshot {
             outcome: UpdateOutcome::Ok,
             rebuild_reason: None,
             files: 0,
+            steps: Vec::new(),
         }],
         pod: Some(PodSnapshot {
             name: format!("{name}-7c9d5-x2x4z"),
@@ -109,6 +110,7 @@ pub(super) fn ready(name: &str) -> ResourceSnapshot {
         links: Vec::new(),
         resource_deps: Vec::new(),
         images: vec![name.into()],
+        detail: crate::engine::ResourceDetail::default(),
     }
 }
 
@@ -156,6 +158,7 @@ pub(super) fn building() -> Snapshot {
             started: seconds(78),
             reasons: vec![UpdateReason::InitialBuild],
             step: "building api (step 4/9)".into(),
+            steps: Vec::new(),
         }),
         ..untouched("api")
     };
@@ -215,6 +218,7 @@ pub(in crate::ui) fn trouble() -> Snapshot {
             ),
             rebuild_reason: Some("`package.json` is one of `fall_back_on`".into()),
             files: 3,
+            steps: Vec::new(),
         },
     );
     web.labels = vec!["frontend".into(), "public".into()];

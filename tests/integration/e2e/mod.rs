@@ -14,6 +14,7 @@ mod guards;
 mod helm_resource;
 mod live_update_cases;
 mod shapes;
+mod remote;
 mod report;
 mod restart_process;
 mod session;
