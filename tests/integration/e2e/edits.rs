@@ -3,7 +3,7 @@
 use std::fs;
 use std::process::Command;
 
-use crate::support::devloop::{Running, free_port, get};
+use crate::support::devloop::{Running, devloop, free_port, get};
 use crate::support::ground::Ground;
 
 fn body(port: u16) -> String {
@@ -130,6 +130,42 @@ fn a_pod_that_is_deleted_during_a_transfer_has_a_complete_successor() {
         wait_for_tree(&up, &ground, "all files in the successor");
     }
     assert!(!up.text().contains("panicked"));
+}
+
+#[test]
+#[ignore = "needs cluster (a namespace)"]
+fn a_pod_that_the_node_evicts_while_files_are_saved_has_a_complete_successor() {
+    let ground = Ground::new("evicted");
+    let port = free_port();
+    let devfile = ground.web_service("web", port);
+    ground.write("Devfile", &devfile);
+    // The kubelet evicts a pod whose volume outgrows its limit, and leaves it there as failed.
+    let manifest = fs::read_to_string(ground.path().join("web/k8s.yaml")).expect("the manifest");
+    let with_volume = manifest
+        .replace("      containers:", "      volumes: [{name: scratch, emptyDir: {sizeLimit: 1Mi}}]\n      containers:")
+        .replace("        ports:", "        volumeMounts: [{name: scratch, mountPath: /scratch}]\n        ports:");
+    ground.write("web/k8s.yaml", &with_volume);
+    let up = Running::up(ground.path(), &[]);
+    up.wait_until("the first answer", || body(port), |it| it == "hello from web\n");
+    ground.kubectl(&["exec", &ground.pod(), "--", "dd", "if=/dev/zero", "of=/scratch/file", "bs=1M", "count=8"]);
+    let phases = || ground.kubectl(&["get", "pods", "-o", "jsonpath={.items[*].status.reason}"]);
+    let saves = std::cell::Cell::new(0);
+    let save_and_look = || {
+        saves.set(saves.get() + 1);
+        ground.write(&format!("web/www/saved-{}", saves.get() % 40), &format!("save {}\n", saves.get()));
+        phases()
+    };
+    up.wait_until("an eviction", save_and_look, |reasons| reasons.contains("Evicted"));
+    ground.write("web/www/index.html", "after it\n");
+    up.wait_until("the last save", || body(port), |it| it == "after it\n");
+    let wanted = ground.hash_here("web/www");
+    let running = || ground.kubectl(&["get", "pods", "--field-selector=status.phase=Running", "-o", "name"]);
+    up.wait_until(
+        "every save in the successor",
+        || ground.hash_in_pod(running().trim().trim_start_matches("pod/"), "/www"),
+        |it| *it == wanted,
+    );
+    devloop(ground.path(), &["wait", "web", "--timeout", "1m"]).code(0);
 }
 
 #[test]
