@@ -76,6 +76,8 @@ pub(super) enum Subcommand {
     Reload(ReloadArgs),
     /// Show the arguments of a running session's configuration, or replace them, as if it had been started with them.
     Args(ArgsArgs),
+    /// Serve agents: the session of this project by the Model Context Protocol, on standard input and output.
+    Mcp(McpArgs),
     /// Print the version.
     Version {
         /// As JSON.
@@ -112,6 +114,9 @@ pub(super) struct ProjectArgs {
     /// Where objects go that do not say [default: the context's].
     #[arg(long, value_name = "NAME")]
     pub(super) namespace: Option<String>,
+    /// Give this folder a namespace and local ports of its own, the same in each run: several worktrees run side by side.
+    #[arg(long, conflicts_with = "namespace")]
+    pub(super) isolate: bool,
     /// Resources to work on, or arguments of the configuration's own `config.parse()`.
     #[arg(value_name = "RESOURCE")]
     pub(super) resources: Vec<String>,
@@ -333,6 +338,9 @@ pub(super) struct LogsArgs {
     /// Only the last so many of the stored lines.
     #[arg(long, value_name = "LINES")]
     pub(super) tail: Option<usize>,
+    /// Only what came after the line with this number (`sequence` of `--json`).
+    #[arg(long, value_name = "NUMBER")]
+    pub(super) after: Option<u64>,
     /// Only lines that contain this text.
     #[arg(long, value_name = "TEXT")]
     pub(super) grep: Option<String>,
@@ -484,6 +492,13 @@ pub(super) struct AttachArgs {
     /// Leave the mouse to the terminal.
     #[arg(long)]
     pub(super) no_mouse: bool,
+}
+
+/// What `mcp` takes.
+#[derive(Debug, Args)]
+pub(super) struct McpArgs {
+    #[command(flatten)]
+    pub(super) target: TargetArgs,
 }
 
 /// What `quit` takes.

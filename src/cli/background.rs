@@ -65,6 +65,9 @@ fn session(arguments: &UpArgs, entry_file: &Path, log: File) -> Result<Child, Co
             command.args([flag, value]);
         }
     }
+    if project.isolate {
+        command.arg("--isolate");
+    }
     command.args(["--host", &arguments.session.host]);
     if let Some(path) = &arguments.session.trace_file {
         command.arg("--trace-file").arg(path);

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::args::{Color, ProjectArgs, SessionArgs};
 use super::error::CommandError;
-use crate::cluster::{ContextInfo, ContextOverrides, FrozenKubeconfig};
+use crate::cluster::{ContextInfo, ContextOverrides, FrozenKubeconfig, own_namespace};
 use crate::devfile::KubeInfo;
 use crate::run::kube_info;
 use crate::ui::{ColorChoice, ColorDepth};
@@ -67,7 +67,18 @@ pub(super) struct Kube {
 impl Kube {
     /// Reads the kubeconfig. None at all is fine; one that cannot be used is an error.
     pub(super) fn load(arguments: &ProjectArgs) -> Result<Self, CommandError> {
-        let overrides = ContextOverrides { context: arguments.context.clone(), namespace: arguments.namespace.clone() };
+        let mut overrides = ContextOverrides {
+            context: arguments.context.clone(),
+            namespace: arguments.namespace.clone(),
+            own_namespace: false,
+        };
+        if arguments.isolate
+            && let Ok(plain) = ContextInfo::load(&overrides)
+        {
+            let entry_file = entry_file(&current_dir()?, arguments.file.as_deref())?;
+            overrides.namespace = Some(own_namespace(&plain.namespace, &entry_file));
+            overrides.own_namespace = true;
+        }
         match ContextInfo::load(&overrides) {
             Ok(context) => {
                 let frozen = context.freeze().map_err(CommandError::environment)?;

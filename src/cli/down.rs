@@ -11,7 +11,7 @@ use super::common::{self, Kube};
 use super::config::{evaluate, print_diagnostics};
 use super::error::CommandError;
 use super::exit_code::ExitCode;
-use crate::cluster::{Cluster, DownOptions, DownReport, Namespaces, Volumes, down as tear_down};
+use crate::cluster::{Cluster, DownOptions, DownReport, Namespaces, Patience, Volumes, down as tear_down};
 use crate::engine::WorkError;
 use crate::k8s::Object;
 use crate::logs::{LogSource, LogStore};
@@ -74,6 +74,13 @@ pub(super) fn down(arguments: &DownArgs) -> Result<ExitCode, CommandError> {
                 let torn_down = tear_down(&cluster, &project.name, &options).await.map_err(CommandError::environment);
                 failures.extend(customs.delete(&after).await);
                 report = Some(torn_down?);
+                if context.own_namespace && arguments.delete_namespaces {
+                    let patience = Patience::new(LIMIT, &options.cancel, Some(&options.log));
+                    let deleted = cluster.delete_own_namespace(&project.name, &patience).await;
+                    if deleted.map_err(CommandError::environment)? {
+                        options.log.info(format!("namespace/{} is being deleted", cluster.namespace()));
+                    }
+                }
             }
             // What is left in the cluster is to be seen to first (reference §3.16).
             let is_complete = failures.is_empty() && report.as_ref().is_none_or(DownReport::is_complete);

@@ -34,6 +34,11 @@ impl CommandError {
         &self.message
     }
 
+    /// What is wrong and what to try, each in a line.
+    pub(super) fn whole_text(&self) -> String {
+        self.hints.iter().fold(self.message.clone(), |text, hint| text + "\nhint: " + hint)
+    }
+
     pub(super) fn exit_code(&self) -> ExitCode {
         self.code
     }

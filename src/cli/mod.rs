@@ -14,6 +14,8 @@ mod down;
 mod config;
 mod init;
 mod lsp;
+mod mcp;
+mod schemas;
 mod remote;
 mod report;
 mod project_json;
@@ -29,7 +31,9 @@ use crate::control::Action;
 use args::{Cli, Subcommand};
 pub use doctor::{DoctorAnswer, Finding, Health};
 pub use exit_code::ExitCode;
+pub use prune::PruneAnswer;
 use remote::Act;
+pub use schemas::schemas;
 pub use tilt::run as run_as_tilt;
 
 /// Runs the command line and returns the code to exit with.
@@ -76,6 +80,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Subcommand::Reload(arguments) => remote::act(&Act::Reload(&arguments)),
         Subcommand::Apply(arguments) => apply::apply(&arguments),
         Subcommand::Args(arguments) => remote::args(&arguments),
+        Subcommand::Mcp(arguments) => mcp::mcp(&arguments),
         Subcommand::Version { json } => common::print_out(&version(json)).map(|()| ExitCode::Ok),
         Subcommand::Completions { shell } => {
             let mut text = Vec::new();
@@ -92,7 +97,18 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     }
 }
 
+/// `devloop version --json`.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
+pub struct VersionAnswer {
+    /// The version of devloop.
+    pub version: String,
+}
+
 fn version(json: bool) -> String {
     let version = env!("CARGO_PKG_VERSION");
-    if json { format!("{}\n", serde_json::json!({ "version": version })) } else { format!("devloop {version}\n") }
+    if json {
+        format!("{}\n", serde_json::json!(VersionAnswer { version: version.to_owned() }))
+    } else {
+        format!("devloop {version}\n")
+    }
 }

@@ -2,8 +2,6 @@
 
 use std::fmt::Write as _;
 
-use serde_json::json;
-
 use super::args::PruneArgs;
 use super::common::{self, Kube};
 use super::config::{evaluate, print_diagnostics};
@@ -15,6 +13,23 @@ use crate::run::{PruneReport, prune_now, prune_summary};
 /// Grows when something is removed from the JSON or changes its meaning.
 const SCHEMA: u32 = 1;
 
+/// `devloop prune --json`.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
+pub struct PruneAnswer {
+    /// The version of this interface.
+    pub schema: u32,
+    /// Whether it was only said what would go.
+    pub dry_run: bool,
+    /// The names of images that are gone, or would go.
+    pub images: Vec<String>,
+    /// The same of containers.
+    pub containers: Vec<String>,
+    /// Room that was freed; `null` when nothing was removed.
+    pub freed_bytes: Option<u64>,
+    /// What could not be removed, and why.
+    pub failures: Vec<String>,
+}
+
 pub(super) fn prune(arguments: &PruneArgs) -> Result<ExitCode, CommandError> {
     let kube = Kube::load(&arguments.project)?;
     let logs = LogStore::new();
@@ -24,14 +39,14 @@ pub(super) fn prune(arguments: &PruneArgs) -> Result<ExitCode, CommandError> {
     let pruning = prune_now(&project, arguments.dry_run);
     let report = common::runtime()?.block_on(pruning).map_err(CommandError::environment)?;
     if arguments.json {
-        let mut text = serde_json::to_string_pretty(&json!({
-            "schema": SCHEMA,
-            "dry_run": arguments.dry_run,
-            "images": report.images,
-            "containers": report.containers,
-            "freed_bytes": report.freed,
-            "failures": report.failures,
-        }))
+        let mut text = serde_json::to_string_pretty(&PruneAnswer {
+            schema: SCHEMA,
+            dry_run: arguments.dry_run,
+            images: report.images.clone(),
+            containers: report.containers.clone(),
+            freed_bytes: report.freed,
+            failures: report.failures.clone(),
+        })
         .unwrap_or_default();
         text.push('\n');
         common::print_out(&text)?;

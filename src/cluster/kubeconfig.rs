@@ -19,6 +19,8 @@ pub struct ContextOverrides {
     pub context: Option<String>,
     /// `--namespace`.
     pub namespace: Option<String>,
+    /// `namespace` is the session's own: it is made when it is not there (`--isolate`).
+    pub own_namespace: bool,
 }
 
 /// Why there is no usable context.
@@ -120,6 +122,8 @@ pub struct ContextInfo {
     pub server: String,
     /// Where objects go that do not say: `--namespace`, else the context's, else `default`.
     pub namespace: String,
+    /// Whether that namespace is the session's own, and is made when it is not there.
+    pub own_namespace: bool,
     /// Which product the cluster is.
     pub product: Product,
     /// The kubeconfig reduced to this one context.
@@ -164,7 +168,9 @@ impl ContextInfo {
         };
         let origin =
             cluster_files.iter().find(|(cluster, _)| *cluster == context.cluster).map(|(_, file)| file.as_path());
-        Self::single(&merged, &name, context, overrides.namespace.as_deref(), origin, &read)
+        let mut info = Self::single(&merged, &name, context, overrides.namespace.as_deref(), origin, &read)?;
+        info.own_namespace = overrides.own_namespace;
+        Ok(info)
     }
 
     /// Whether the context is allowed without `allow_k8s_contexts` (reference §2.5).
@@ -243,7 +249,15 @@ impl ContextInfo {
             ..Kubeconfig::default()
         };
         let kubeconfig = Arc::new(kubeconfig);
-        Ok(Self { context: name.to_owned(), cluster_name, server, namespace, product, kubeconfig })
+        Ok(Self {
+            context: name.to_owned(),
+            cluster_name,
+            server,
+            namespace,
+            own_namespace: false,
+            product,
+            kubeconfig,
+        })
     }
 }
 
@@ -342,7 +356,11 @@ users:
     }
 
     fn overrides(context: Option<&str>, namespace: Option<&str>) -> ContextOverrides {
-        ContextOverrides { context: context.map(str::to_owned), namespace: namespace.map(str::to_owned) }
+        ContextOverrides {
+            context: context.map(str::to_owned),
+            namespace: namespace.map(str::to_owned),
+            own_namespace: false,
+        }
     }
 
     #[test]

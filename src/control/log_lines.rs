@@ -20,7 +20,7 @@ pub(super) async fn log_lines(peer: &mut Peer, shared: &Shared, query: &LogQuery
         since.is_none_or(|since| line.time >= since)
             && query.contains.as_ref().is_none_or(|part| line.text.contains(part.as_str()))
     };
-    let mut stored: Vec<LogLine> = reader.since_filtered(0, &filter);
+    let mut stored: Vec<LogLine> = reader.since_filtered(query.after.map_or(0, |after| after + 1), &filter);
     stored.retain(|line| line.sequence < next && wanted(line));
     let skipped = query.tail.map_or(0, |tail| stored.len().saturating_sub(tail));
     for line in &stored[skipped..] {

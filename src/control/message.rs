@@ -94,6 +94,8 @@ pub struct LogQuery {
     pub since_ms: Option<u64>,
     /// Only the last so many of those.
     pub tail: Option<usize>,
+    /// Only those after the line with this number.
+    pub after: Option<u64>,
     /// Only lines that contain this.
     pub contains: Option<String>,
     /// Go on with what comes.

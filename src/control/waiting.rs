@@ -3,19 +3,25 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use super::answer::{FailureAnswer, ResourceAnswer, WaitAnswer};
+use super::answer::{FailureAnswer, LogAnswer, ResourceAnswer, WaitAnswer};
 use super::commands::named;
 use super::conclusion::{Conclusion, conclude};
 use super::message::{Reply, WaitQuery};
 use super::server::{Gone, Peer, Shared};
 use crate::engine::{ResourceSnapshot, Snapshot};
+use crate::logs::{LogFilter, LogReader};
 use crate::run::Look;
+
+/// Of each resource.
+const LAST_LINES: usize = 100;
 
 pub(super) async fn wait(peer: &mut Peer, mut shared: Shared, query: &WaitQuery) -> Result<(), Gone> {
     let started = Instant::now();
+    let asked = chrono::Utc::now();
     let limit = query.timeout_ms.map(Duration::from_millis);
     if let Err(refusal) = named(&shared.snapshot(), &query.resources) {
         return peer.say(&Reply::Error(refusal)).await;
@@ -45,8 +51,12 @@ pub(super) async fn wait(peer: &mut Peer, mut shared: Shared, query: &WaitQuery)
         let snapshot = Arc::clone(&shared.snapshots.borrow_and_update());
         let reply = match conclude(&snapshot, query.condition, |resource| concerned.accepts(resource)) {
             Conclusion::Open => None,
-            Conclusion::Reached => Some(Reply::of(&concerned.report("reached", &[], &snapshot, started))),
-            Conclusion::Failed(why) => Some(Reply::of(&concerned.report("failed", &why, &snapshot, started))),
+            Conclusion::Reached => {
+                Some(Reply::of(&concerned.report("reached", &[], &snapshot, started, &shared.logs.reader(), asked)))
+            }
+            Conclusion::Failed(why) => {
+                Some(Reply::of(&concerned.report("failed", &why, &snapshot, started, &shared.logs.reader(), asked)))
+            }
         };
         if let Some(reply) = reply {
             return peer.say(&reply).await;
@@ -57,7 +67,7 @@ pub(super) async fn wait(peer: &mut Peer, mut shared: Shared, query: &WaitQuery)
                 return peer.say(&Reply::refuse("the session has ended")).await;
             },
             () = expired(left) => {
-                return peer.say(&Reply::of(&concerned.report("timeout", &[], &snapshot, started))).await;
+                return peer.say(&Reply::of(&concerned.report("timeout", &[], &snapshot, started, &shared.logs.reader(), asked))).await;
             }
             () = peer.hung_up() => return Err(Gone),
         }
@@ -82,7 +92,28 @@ impl Concerned {
         self.all || self.names.iter().any(|name| name == resource.name.as_str())
     }
 
-    fn report(&self, outcome: &str, why: &[(String, String)], snapshot: &Snapshot, started: Instant) -> WaitAnswer {
+    /// The last lines of each resource since its newest update began, or since somebody asked, in order.
+    fn lines(&self, snapshot: &Snapshot, log: &LogReader, asked: DateTime<Utc>) -> Vec<LogAnswer> {
+        let mut lines = Vec::new();
+        for resource in snapshot.resources.iter().filter(|resource| self.accepts(resource)) {
+            let began = resource.history.first().map(|record| snapshot.started + record.started.0);
+            let since = began.map_or(asked, |began| began.min(asked));
+            let newest = log.tail(&LogFilter::resource(resource.name.clone()), LAST_LINES);
+            lines.extend(newest.into_iter().filter(|line| line.time >= since));
+        }
+        lines.sort_by_key(|line| line.sequence);
+        lines.iter().map(LogAnswer::new).collect()
+    }
+
+    fn report(
+        &self,
+        outcome: &str,
+        why: &[(String, String)],
+        snapshot: &Snapshot,
+        started: Instant,
+        log: &LogReader,
+        asked: DateTime<Utc>,
+    ) -> WaitAnswer {
         let resources = snapshot
             .resources
             .iter()
@@ -95,6 +126,7 @@ impl Concerned {
             seconds: started.elapsed().as_secs_f64(),
             failures: why.iter().map(failure).collect(),
             resources,
+            logs: self.lines(snapshot, log, asked),
         }
     }
 }

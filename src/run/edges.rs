@@ -167,6 +167,9 @@ impl Edges {
         }
         let cluster = self.cluster().await?;
         let patience = Patience::new(CLUSTER_PATIENCE, cancel, Some(log));
+        if cluster.context().own_namespace {
+            cluster.make_own_namespace(project, &patience).await.map_err(cluster_failure)?;
+        }
         let inventory = Inventory::open(&cluster, project, &patience).await.map_err(cluster_failure)?;
         *slot = Some((project.clone(), inventory.clone()));
         Ok(inventory)

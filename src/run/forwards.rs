@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::edges::SharedEdges;
 use super::event_loop::EventSender;
+use super::port_book::PortBook;
 use crate::cluster::{ForwardStatus, ForwardTarget, forward};
 use crate::engine::{Engine, Event, ForwardState};
 use crate::k8s::{Pod, forward_pod, forward_port, pod_is_ready};
@@ -31,11 +32,15 @@ pub(super) struct Forwards {
     running: HashMap<(ResourceName, usize), Running>,
     tasks: JoinSet<()>,
     revision: Option<u64>,
+    /// In an isolated session.
+    ports: Option<PortBook>,
 }
 
 impl Forwards {
     pub(super) fn new(edges: SharedEdges, events: EventSender) -> Self {
-        Self { edges, events, running: HashMap::new(), tasks: JoinSet::new(), revision: None }
+        let isolated = edges.options.context.as_ref().is_some_and(|context| context.own_namespace);
+        let ports = isolated.then(|| PortBook::new(&edges.options.entry_file));
+        Self { edges, events, running: HashMap::new(), tasks: JoinSet::new(), revision: None, ports }
     }
 
     /// Opens, closes and directs ports as the engine's knowledge asks for.
@@ -92,7 +97,12 @@ impl Forwards {
         let log = self.edges.logs.sink(Some(resource.clone()), LogSource::Runtime);
         let events = self.events.clone();
         let host = declared.host.clone().unwrap_or_else(|| self.edges.options.host.clone());
-        let (port, cancelled) = (declared.local, cancel.clone());
+        let port = match &self.ports {
+            // Any free port will do for 0.
+            Some(ports) if declared.local != 0 => ports.port(declared.local),
+            _ => declared.local,
+        };
+        let cancelled = cancel.clone();
         self.tasks.spawn(async move {
             let report = |status| {
                 let (local, state) = match status {

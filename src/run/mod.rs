@@ -18,6 +18,7 @@ mod custom_deploy;
 mod live;
 mod local;
 mod pods;
+mod port_book;
 mod prune;
 mod forwards;
 mod upload;

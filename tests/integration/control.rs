@@ -416,7 +416,9 @@ fn a_session_in_the_background_is_attached_to_left_and_ended() {
 
     let mut dashboard = project.attach();
     dashboard.wait_for("seen from afar");
-    assert_eq!(project.ask(&["detach"]).code(0).stdout, "1 dashboard left\n");
+    let detached = project.json(&["detach"]);
+    crate::schemas::check("detach", &detached);
+    assert_eq!(detached["dashboards"], 1);
     assert!(dashboard.wait_exit().success());
     let mut dashboard = project.attach();
     dashboard.wait_for("seen from afar");

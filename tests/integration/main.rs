@@ -20,6 +20,8 @@ mod process;
 mod reload;
 mod report;
 mod support;
+mod mcp;
+mod schemas;
 mod tidy;
 mod yaml_speed;
 mod watch;

@@ -106,7 +106,11 @@ pub(in crate::cli) fn find(
     let status = target::answer(target, &Request::Status)?;
     let (pod, chosen) = choose(detail, container)?;
     let note = (!chosen.ready).then(|| format!("no container of `{resource}` is ready; this one runs\n"));
-    let overrides = ContextOverrides { context: status["context"].as_str().map(str::to_owned), namespace: None };
+    let overrides = ContextOverrides {
+        context: status["context"].as_str().map(str::to_owned),
+        namespace: None,
+        own_namespace: false,
+    };
     let context = ContextInfo::load(&overrides).map_err(|error| {
         CommandError::environment(error).hint("set KUBECONFIG as it was when the session was started")
     })?;

@@ -16,6 +16,7 @@ pub(in crate::cli) fn logs(arguments: &LogsArgs) -> Result<ExitCode, CommandErro
         level: arguments.level.clone(),
         since_ms: arguments.since.map(|since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX)),
         tail: arguments.tail,
+        after: arguments.after,
         contains: arguments.grep.clone(),
         follow: arguments.follow,
     };

@@ -10,7 +10,7 @@ use crate::cli::args::{StatusArgs, WhyArgs};
 use crate::cli::common;
 use crate::cli::error::CommandError;
 use crate::cli::exit_code::ExitCode;
-use crate::control::Request;
+use crate::control::{Request, ResourceAnswer, WhyAnswer};
 use crate::diagnostic::did_you_mean;
 
 /// `status`: a row per resource; 0 when nothing has failed.
@@ -64,21 +64,9 @@ pub(in crate::cli) fn why(arguments: &WhyArgs) -> Result<ExitCode, CommandError>
     let answer = target::answer(&arguments.target, &Request::Status)?;
     let resource = resource(&answer, &arguments.resource)?;
     if arguments.json {
-        let keys = [
-            "name",
-            "enabled",
-            "update",
-            "runtime",
-            "message",
-            "waits",
-            "pending_files",
-            "reasons",
-            "current",
-            "history",
-        ];
-        let reasons: serde_json::Map<String, Value> =
-            keys.into_iter().map(|key| (key.to_owned(), resource[key].clone())).collect();
-        common::print_out(&format!("{}\n", json!(reasons)))?;
+        let resource: ResourceAnswer = serde_json::from_value(resource.clone())
+            .map_err(|error| CommandError::failed(format!("the running devloop is of another version: {error}")))?;
+        common::print_out(&format!("{}\n", json!(WhyAnswer::from(resource))))?;
         return Ok(ExitCode::Ok);
     }
     common::print_out(&explanation(&answer, resource))?;

@@ -5,7 +5,7 @@ use crate::cli::args::TimelineArgs;
 use crate::cli::common;
 use crate::cli::error::CommandError;
 use crate::cli::exit_code::ExitCode;
-use crate::control::{EventQuery, Request, SCHEMA};
+use crate::control::{EventQuery, Request, SCHEMA, TimelineAnswer};
 use crate::journal::{Entry, Timeline, trace};
 use crate::ui::gantt;
 
@@ -34,9 +34,7 @@ pub(in crate::cli) fn timeline(arguments: &TimelineArgs) -> Result<ExitCode, Com
             .map_err(|error| CommandError::failed(format!("cannot write {}: {error}", path.display())))?;
     }
     let text = if arguments.json {
-        let mut json = serde_json::json!(timeline);
-        json["schema"] = SCHEMA.into();
-        format!("{json}\n")
+        format!("{}\n", serde_json::json!(TimelineAnswer { timeline, schema: SCHEMA }))
     } else {
         gantt::gantt(&timeline, common::terminal_columns())
     };

@@ -12,9 +12,11 @@ pub use detail::{
 };
 pub use log::LogAnswer;
 pub use outcome::{
-    ActAnswer, ArgsAnswer, DetachAnswer, ExecAnswer, FailureAnswer, MissedAnswer, PortOfAnswer, WaitAnswer,
+    ActAnswer, ArgsAnswer, DetachAnswer, ExecAnswer, FailureAnswer, MissedAnswer, PortOfAnswer, TimelineAnswer,
+    WaitAnswer,
 };
 pub use resource::{
     CurrentAnswer, LinkAnswer, PodAnswer, PortAnswer, RecordAnswer, ResourceAnswer, StepRecordAnswer, WaitsAnswer,
+    WhyAnswer,
 };
 pub use session::{ConfigAnswer, ConnectionAnswer, ProblemAnswer, StatusAnswer};

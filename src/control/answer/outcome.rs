@@ -3,8 +3,10 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::log::LogAnswer;
 use super::resource::{PortAnswer, ResourceAnswer};
 use crate::control::message::Action;
+use crate::journal::Timeline;
 
 /// `devloop wait --json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -18,6 +20,9 @@ pub struct WaitAnswer {
     pub failures: Vec<FailureAnswer>,
     /// The resources that were waited for.
     pub resources: Vec<ResourceAnswer>,
+    /// What they have logged since their newest updates began: the last lines of each.
+    #[serde(default)]
+    pub logs: Vec<LogAnswer>,
 }
 
 /// What has failed.
@@ -54,6 +59,16 @@ pub struct DetachAnswer {
     pub dashboards: usize,
     /// Whether the session runs in the background: otherwise it ends with its terminal.
     pub background: bool,
+}
+
+/// `devloop timeline --json`.
+#[derive(Clone, Debug, PartialEq, Serialize, JsonSchema)]
+pub struct TimelineAnswer {
+    /// When it begins, how long it is, and its spans.
+    #[serde(flatten)]
+    pub timeline: Timeline,
+    /// The version of this interface.
+    pub schema: u32,
 }
 
 /// `devloop exec --json`.

@@ -62,6 +62,48 @@ pub struct ResourceAnswer {
     pub images: Vec<String>,
 }
 
+/// `devloop why --json`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct WhyAnswer {
+    /// The resource.
+    pub name: String,
+    /// Whether it takes part.
+    pub enabled: bool,
+    /// How its newest update stands.
+    pub update: String,
+    /// How what runs stands.
+    pub runtime: String,
+    /// Why `runtime` is as it is; may be empty.
+    pub message: String,
+    /// Why it waits, when it does.
+    pub waits: Option<WaitsAnswer>,
+    /// Some of the files that changed and have not been dealt with.
+    pub pending_files: Vec<PathBuf>,
+    /// Why the next or current update is done.
+    pub reasons: Vec<String>,
+    /// The update that runs.
+    pub current: Option<CurrentAnswer>,
+    /// Ended updates, newest first.
+    pub history: Vec<RecordAnswer>,
+}
+
+impl From<ResourceAnswer> for WhyAnswer {
+    fn from(resource: ResourceAnswer) -> Self {
+        Self {
+            name: resource.name,
+            enabled: resource.enabled,
+            update: resource.update,
+            runtime: resource.runtime,
+            message: resource.message,
+            waits: resource.waits,
+            pending_files: resource.pending_files,
+            reasons: resource.reasons,
+            current: resource.current,
+            history: resource.history,
+        }
+    }
+}
+
 /// Why a resource waits.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct WaitsAnswer {

@@ -418,6 +418,7 @@ fn an_image_without_a_shell_is_live_updated(series: Series) {
     let pruned = devloop_with(folder.path(), &["prune", "--dry-run", "--json"], &variables);
     pruned.code(0);
     let json: serde_json::Value = serde_json::from_str(&pruned.stdout).expect("JSON");
+    crate::schemas::check("prune", &json);
     let nothing = serde_json::json!([]);
     assert_eq!(
         (&json["schema"], &json["images"], &json["containers"]),

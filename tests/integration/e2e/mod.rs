@@ -32,4 +32,5 @@ mod pods_ground;
 mod soak;
 mod soak_editor;
 mod sync;
+mod worktrees;
 mod yaml;

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use crate::schemas::check;
 use crate::support::devloop::{Running, binary, devloop, free_port, get};
 use crate::support::ground::Ground;
 use crate::support::pty::Pty;
@@ -22,7 +23,11 @@ fn a_pod_is_looked_into_and_commands_run_in_it() {
     up.wait_until("the first answer", || get(port, "/").is_ok(), |it| *it);
     devloop(ground.path(), &["wait", "--timeout", "60s"]).code(0);
 
-    let web = json(&ground, &["describe", "web"])["resources"][0].clone();
+    let described = json(&ground, &["describe", "web", "here"]);
+    check("describe", &described);
+    check("ports", &json(&ground, &["ports"]));
+    check("status", &json(&ground, &["status"]));
+    let web = described["resources"][0].clone();
     let objects: Vec<&str> =
         web["objects"].as_array().expect("objects").iter().filter_map(|it| it["kind"].as_str()).collect();
     assert!(objects.contains(&"Deployment"), "{web}");
@@ -47,7 +52,9 @@ fn a_pod_is_looked_into_and_commands_run_in_it() {
     let ran = devloop(ground.path(), &["exec", "web", "--", "sh", "-c", script]);
     ran.code(7);
     assert_eq!((ran.stdout.as_str(), ran.stderr.as_str()), ("edited\n", "to standard error\n"));
-    let ran = json(&ground, &["exec", "web", "--", "echo", "hello"]);
+    let ended = devloop(ground.path(), &["exec", "--json", "web", "--", "echo", "hello"]);
+    let ran: Value = serde_json::from_str(&ended.stdout).unwrap_or_else(|error| panic!("{error}: {ended:?}"));
+    check("exec", &ran);
     assert_eq!((&ran["exit_code"], &ran["stdout"]), (&0.into(), &"hello\n".into()));
     assert!(devloop(ground.path(), &["exec", "here", "--", "ls"]).code(1).stderr.contains("run on this machine"));
     assert!(devloop(ground.path(), &["exec", "web", "-c", "x", "--", "ls"]).code(1).stderr.contains("there are web"));
@@ -69,13 +76,11 @@ fn a_pod_is_looked_into_and_commands_run_in_it() {
     let doctor = devloop(ground.path(), &["doctor", "--json"]);
     doctor.code(0);
     let answer: Value = serde_json::from_str(&doctor.stdout).expect("JSON");
-    for check in ["engine", "cluster", "permissions", "configuration", "registry"] {
+    check("doctor", &answer);
+    for name in ["engine", "cluster", "permissions", "configuration", "registry"] {
         let findings = answer["findings"].as_array().expect("findings");
-        let found = findings.iter().find(|finding| finding["check"] == check);
-        assert!(
-            found.is_some_and(|found| found["health"] == "ok" || found["health"] == "warning"),
-            "{check}: {answer}"
-        );
+        let found = findings.iter().find(|finding| finding["check"] == name);
+        assert!(found.is_some_and(|found| found["health"] == "ok" || found["health"] == "warning"), "{name}: {answer}");
     }
     drop(up);
     devloop(ground.path(), &["down"]).code(0);

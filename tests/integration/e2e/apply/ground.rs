@@ -35,7 +35,7 @@ impl Ground {
 
     /// Another project in a namespace that is there.
     pub async fn in_namespace(project: &str, namespace: &str) -> Self {
-        let overrides = ContextOverrides { context: None, namespace: Some(namespace.to_owned()) };
+        let overrides = ContextOverrides { context: None, namespace: Some(namespace.to_owned()), own_namespace: false };
         let context = ContextInfo::load(&overrides).expect("a kubeconfig");
         let cluster = Cluster::connect(&context).await.expect("a client");
         let project = ProjectName::new(project);
