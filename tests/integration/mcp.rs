@@ -31,10 +31,12 @@ async fn an_agent_edits_waits_reads_what_failed_and_mends_it() {
     let project = tempfile::tempdir().expect("a folder");
     let dir = project.path().to_owned();
     let devfile = "
-local_resource('check', cmd='grep -q hello code.txt || { echo >&2 code.txt: there is no greeting; exit 4; }', deps=['code.txt'])
+local_resource('check', cmd='sh check.sh', deps=['code.txt'])
 local_resource('server', serve_cmd='echo it serves; sleep 1000', resource_deps=['check'])
 ";
     fs::write(dir.join("Devfile"), devfile).expect("a file");
+    let script = "grep -q hello code.txt || { echo >&2 code.txt: there is no greeting; exit 4; }\n";
+    fs::write(dir.join("check.sh"), script).expect("a file");
     fs::write(dir.join("code.txt"), "hello\n").expect("a file");
     fs::create_dir(dir.join("run")).expect("a folder");
     let run = dir.join("run");

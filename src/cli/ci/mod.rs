@@ -190,6 +190,7 @@ async fn run(session: &Session, text: &str) -> (RanCommand, ExitCode) {
 /// The notes at lines of files that the CI system shows.
 fn annotations(platform: &Platform, snapshot: &Snapshot, session: &Session, ran: Option<&RanCommand>) -> String {
     let mut notes = String::new();
+    let dir = std::env::current_dir().unwrap_or_default();
     for diagnostic in snapshot.config.diagnostics.iter() {
         let level = if diagnostic.severity == Severity::Error { "error" } else { "warning" };
         let help = diagnostic.help.iter().fold(diagnostic.message.clone(), |text, help| text + "\n" + help);
@@ -210,8 +211,7 @@ fn annotations(platform: &Platform, snapshot: &Snapshot, session: &Session, ran:
         let step = newest.and_then(|record| record.steps.last());
         let built = step.and_then(|step| step.text.strip_prefix("building ")).map(crate::project::ImageName::new);
         let Some(project) = project else { continue };
-        let read = |file: &std::path::Path| std::fs::read_to_string(file).ok();
-        let place = Place::of_failure(project, resource, built.as_ref(), &reason, read);
+        let place = Place::of_failure(project, resource, built.as_ref(), &reason, &dir);
         notes.push_str(&platform.annotation("error", Some(&place), &format!("{} failed", row.name), &reason));
     }
     if let Some(RanCommand { line, failure: Some(why), .. }) = ran {

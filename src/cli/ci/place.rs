@@ -16,9 +16,9 @@ pub(super) struct Place {
     pub(super) column: u32,
 }
 
-/// `cannot apply KIND (FILE:LINE:COLUMN): …`, and everything else that names a line.
-static IN_TEXT: LazyLock<Regex> =
-    LazyLock::new(|| Regex::new(r"(/[^\s:()]+):(\d+)(?::(\d+))?").expect("the pattern is a valid expression"));
+/// The place of a problem as devloop shows it: ` --> web/k8s.yaml:7:3`.
+static ARROW: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r"(?m)^\s*--> (.+?):(\d+)(?::(\d+))?$").expect("the pattern is a valid expression"));
 
 /// `Dockerfile line 7: …`.
 static DOCKERFILE_LINE: LazyLock<Regex> =
@@ -44,23 +44,20 @@ impl Place {
         resource: &Resource,
         built: Option<&ImageName>,
         reason: &str,
-        read: impl Fn(&Path) -> Option<String>,
+        dir: &Path,
     ) -> Self {
         let image = built.or_else(|| resource.target.images().last()).and_then(|name| project.images.get(name));
         if let Some(place) = image.and_then(|image| in_dockerfile(image, reason)) {
             return place;
         }
-        let first = reason.lines().next().unwrap_or_default();
-        let number = |found: &regex::Captures, group| {
-            found.get(group).and_then(|text| text.as_str().parse().ok()).unwrap_or_default()
-        };
-        IN_TEXT
-            .captures_iter(first)
-            .map(|found| Self { file: found[1].into(), line: number(&found, 2), column: number(&found, 3) })
-            // A URL or an address in a message is no place.
-            .find(|place| read(&place.file).is_some())
-            .unwrap_or_else(|| Self::of_span(&resource.origin))
+        in_text(reason, dir).unwrap_or_else(|| Self::of_span(&resource.origin))
     }
+}
+
+fn in_text(reason: &str, dir: &Path) -> Option<Place> {
+    let found = ARROW.captures(reason)?;
+    let number = |group| found.get(group).and_then(|text| text.as_str().parse().ok()).unwrap_or_default();
+    Some(Place { file: dir.join(&found[1]), line: number(2), column: number(3) })
 }
 
 fn in_dockerfile(image: &Image, reason: &str) -> Option<Place> {
@@ -106,7 +103,9 @@ mod tests {
 
     #[test]
     fn places_are_read_from_what_an_apply_says() {
-        let found = IN_TEXT.captures("cannot apply Deployment web (/p/web.yaml:7:3): spec.x").expect("a place");
-        assert_eq!((&found[1], &found[2], &found[3]), ("/p/web.yaml", "7", "3"));
+        let reason = "cannot apply Deployment web: it is wrong\n --> web/k8s.yaml:7:3\n  |\n7 |   x: y\n";
+        let place = in_text(reason, Path::new("/p")).expect("a place");
+        assert_eq!(place, Place { file: "/p/web/k8s.yaml".into(), line: 7, column: 3 });
+        assert_eq!(in_text("no --> here:1", Path::new("/p")), None);
     }
 }

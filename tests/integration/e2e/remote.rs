@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::schemas::check;
-use crate::support::devloop::{Running, binary, devloop, free_port, get};
+use crate::support::devloop::{Running, binary, devloop, devloop_with, free_port, get};
 use crate::support::ground::Ground;
 use crate::support::pty::Pty;
 
@@ -67,7 +67,9 @@ fn a_pod_is_looked_into_and_commands_run_in_it() {
     shell.wait_for("20 90");
     shell.resize(101, 33);
     shell.wait_until("the new size", |screen| screen.size() == (33, 101));
-    shell.send("sleep 300\r");
+    shell.send("echo $((40 + 1))x; sleep 300\r");
+    // Before, the shell reads keys itself, and this one would be a part of the line.
+    shell.wait_for("41x");
     shell.send("\x03");
     shell.send("while [ \"$(stty size)\" != '33 101' ]; do sleep 0.1; done; echo seen $((40 + 2)); exit 9\r");
     shell.wait_for("seen 42");
@@ -84,4 +86,35 @@ fn a_pod_is_looked_into_and_commands_run_in_it() {
     }
     drop(up);
     devloop(ground.path(), &["down"]).code(0);
+}
+
+#[test]
+#[ignore = "needs cluster (a namespace)"]
+fn failures_of_a_run_are_noted_at_the_line_of_the_dockerfile_and_of_the_yaml() {
+    let ground = Ground::new("notes");
+    let devfile = ground.web_service("web", free_port());
+    ground.write("Devfile", &devfile);
+    let dir = std::fs::canonicalize(ground.path()).expect("a folder");
+    let workspace = dir.to_string_lossy().into_owned();
+    let github = [("GITHUB_ACTIONS", "true"), ("GITHUB_WORKSPACE", workspace.as_str())];
+    let good = std::fs::read_to_string(dir.join("web/Dockerfile")).expect("text");
+    ground.write("web/Dockerfile", &format!("{good}RUN echo the reason; \\\n  exit 7\n"));
+    let failed = devloop_with(&dir, &["ci"], &github);
+    failed.code(1);
+    let note =
+        |text: &str| text.lines().filter(|line| line.starts_with("::error ")).map(str::to_owned).collect::<Vec<_>>();
+    let notes = note(&failed.stdout);
+    assert!(notes[0].starts_with("::error file=web/Dockerfile,line=4,title=web failed::"), "{notes:?}");
+    assert!(notes[0].contains("exit code 7"), "{notes:?}");
+
+    ground.write("web/Dockerfile", &good);
+    let yaml = std::fs::read_to_string(dir.join("web/k8s.yaml")).expect("text");
+    let wrong = yaml.replace("containerPort: 8080", "containerPort: 80800000");
+    let line = 1 + wrong.lines().position(|line| line.contains("80800000")).expect("it is there");
+    ground.write("web/k8s.yaml", &wrong);
+    let failed = devloop_with(&dir, &["ci", "--down"], &github);
+    failed.code(1);
+    let notes = note(&failed.stdout);
+    assert!(notes[0].starts_with(&format!("::error file=web/k8s.yaml,line={line},")), "{notes:?}\n{}", failed.stdout);
+    assert!(failed.stdout.contains("::group::Tear down\n"), "{}", failed.stdout);
 }
