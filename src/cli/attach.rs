@@ -17,7 +17,7 @@ use crate::control::{Client, Mirrored, Request};
 use crate::engine::{Command, Snapshot};
 use crate::journal::Journal;
 use crate::logs::LogStore;
-use crate::run::Interrupts;
+use crate::run::{Interrupts, Signal};
 use crate::ui::tui::{self, TuiOptions};
 
 /// How a dashboard came to its end.
@@ -58,7 +58,12 @@ pub(super) fn attach(arguments: &AttachArgs) -> Result<ExitCode, CommandError> {
                     result.map_err(CommandError::environment)?;
                     break;
                 }
-                _ = interrupts.next() => left.cancel(),
+                signal = interrupts.next() => {
+                    // Unless it is for the program that has the terminal now.
+                    if signal != Signal::Interrupt || !tui::is_away() {
+                        left.cancel();
+                    }
+                }
             }
         }
         drop(follower);

@@ -102,6 +102,10 @@ async fn dashboard(
                 break ExitCode::Ok;
             }
             signal = interrupts.next() => {
+                // It is for the program that has the terminal now.
+                if signal == Signal::Interrupt && tui::is_away() {
+                    continue;
+                }
                 if std::mem::replace(&mut asked, true) || signal == Signal::HangUp {
                     session.abort.cancel();
                     closed.cancel();
@@ -149,6 +153,10 @@ async fn until_ended(session: &mut Session, interrupts: &mut Interrupts) -> Exit
         tokio::select! {
             () = session.ended() => return code,
             signal = interrupts.next() => {
+                // It is for the program that has the terminal now.
+                if signal == Signal::Interrupt && tui::is_away() {
+                    continue;
+                }
                 if std::mem::replace(&mut asked, true) {
                     code = ExitCode::Signal(signal.exit_code());
                     abort.cancel();

@@ -7,6 +7,7 @@ mod api_objects;
 mod cli;
 mod control;
 mod dashboard;
+mod dashboard_programs;
 mod dashboard_session;
 mod devfile;
 mod devfile_round_trip;

@@ -5,8 +5,8 @@ use super::clock::Clock;
 use super::form::Form;
 use super::palette::{self, Choice};
 use super::rows::RowId;
-use super::state::{Mode, Request, ViewState};
-use crate::engine::{Command, Selection, Snapshot};
+use super::state::{Away, Mode, Request, ViewState};
+use crate::engine::{Command, ResourceKind, Selection, Snapshot};
 use crate::journal::{Journal, Timeline};
 
 impl ViewState {
@@ -89,6 +89,18 @@ impl ViewState {
         };
         self.notify(notice, clock);
         Some(Request::Command(command))
+    }
+
+    pub(super) fn shell(&mut self, snapshot: &Snapshot, clock: Clock) -> Option<Request> {
+        let Some(resource) = self.selected_resource(snapshot) else {
+            self.notify("select a resource first", clock);
+            return None;
+        };
+        if resource.kind == ResourceKind::Local {
+            self.notify(format!("{} runs here, in no container", resource.name), clock);
+            return None;
+        }
+        Some(Request::Run(Away::Shell(resource.name.clone())))
     }
 
     pub(super) fn open_link(&mut self, snapshot: &Snapshot, clock: Clock) -> Option<Request> {

@@ -63,6 +63,14 @@ pub enum Action {
     Level,
     /// JSON lines over several rows, or as they are.
     Json,
+    /// The log in the user's pager.
+    Pager,
+    /// The log into a file.
+    Save,
+    /// What is in sight of the log into the clipboard.
+    Copy,
+    /// A shell in the container.
+    Shell,
     /// The next line that has it.
     SearchNext,
     /// The line before that has it.

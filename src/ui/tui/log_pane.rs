@@ -118,6 +118,32 @@ impl LogPane {
         rows
     }
 
+    /// All lines as a text, with their colours.
+    pub(super) fn text(&self, format: LineFormat) -> String {
+        let mut text = String::new();
+        for line in &self.lines {
+            if format.timestamps {
+                text.push_str(&line.time.with_timezone(&chrono::Local).format("%H:%M:%S%.3f ").to_string());
+            }
+            if format.names {
+                let name = line.resource.as_ref().map_or("", |name| name.as_str());
+                text.push_str(&crate::ui::text::pad_left(name, format.name_columns()));
+                text.push_str(" │ ");
+            }
+            text.push_str(line.mark());
+            text.push_str(&line.text);
+            text.push('\n');
+        }
+        text
+    }
+
+    /// The lines that are in sight as they were written, without colours.
+    pub(super) fn text_in_sight(&self, format: LineFormat, height: usize) -> String {
+        let (first, _) = self.top(format, height);
+        let lines = self.lines.iter().skip(first).take(self.last_shown(format, height).saturating_sub(first) + 1);
+        lines.map(|line| format!("{}\n", strip_colors(&line.text))).collect()
+    }
+
     /// How many lines are below the window; 0 when the end is shown.
     pub(super) fn below(&self, format: LineFormat, height: usize) -> usize {
         match self.anchor {

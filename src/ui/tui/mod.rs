@@ -5,6 +5,7 @@
 
 mod acting;
 mod action;
+mod away;
 mod ansi;
 mod browser;
 mod clock;
@@ -29,7 +30,8 @@ mod tests;
 
 pub use action::Action;
 pub use clock::Clock;
-pub use state::{Request, ViewState};
+pub use state::{Away, Request, ViewState};
+pub use terminal::is_away;
 pub use theme::Theme;
 pub use tui::{TuiEnd, TuiError, TuiOptions, run};
 pub use view::draw;

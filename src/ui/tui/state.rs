@@ -12,10 +12,11 @@ use super::form::Form;
 use super::log_pane::{LineFormat, LogPane};
 use super::rows::{Order, Row, RowId, rows};
 use super::view::{Panes, rows_hidden};
+use crate::diagnostic::count;
 use crate::engine::{Command, ResourceSnapshot, Selection, SessionPhase, SessionTime, Snapshot};
 use crate::journal::{Journal, Timeline};
 use crate::logs::{Level, LogFilter, LogReader, LogSource, Producer};
-use crate::project::{Button, Link};
+use crate::project::{Button, Link, ResourceName};
 use crate::ui::health::{Health, health};
 
 /// What the keys are for.
@@ -81,10 +82,30 @@ pub enum Request {
     Command(Command),
     /// Opens a link in the user's browser.
     Open(String),
+    /// Gives the terminal to another program until it ends.
+    Run(Away),
+    /// Puts a text into the terminal's clipboard.
+    Copy(String),
+    /// Writes a text into a file of this user.
+    Save {
+        /// Whose log it is.
+        name: String,
+        /// The text.
+        text: String,
+    },
     /// Draws the whole screen anew, after something else has written on it.
     Redraw,
     /// Leaves at once, without waiting for the session's end.
     Leave,
+}
+
+/// A program that has the terminal for a while.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Away {
+    /// The user's pager, with this text.
+    Pager(String),
+    /// `devloop exec` into a container of this resource.
+    Shell(ResourceName),
 }
 
 /// A short message in the footer, for a short time.
@@ -293,6 +314,17 @@ impl ViewState {
                 }
             }
             Action::Json => self.json = !self.json,
+            Action::Pager => return Some(Request::Run(Away::Pager(self.log.text(self.line_format())))),
+            Action::Save => {
+                let (name, text) = (self.log_name(), self.log.text(self.line_format()));
+                return Some(Request::Save { name, text });
+            }
+            Action::Copy => {
+                let text = self.log.text_in_sight(format, height);
+                self.notify(format!("copied {}", count(text.lines().count(), "line")), clock);
+                return Some(Request::Copy(text));
+            }
+            Action::Shell => return self.shell(snapshot, clock),
             Action::AllLogs => self.all_logs = !self.all_logs,
             Action::Source => {
                 self.source = match self.source {
@@ -499,6 +531,14 @@ impl ViewState {
             names: self.all_logs || self.selected == RowId::Config,
             offset: self.log_column,
             json: self.json,
+        }
+    }
+
+    /// Whose log is shown.
+    pub(super) fn log_name(&self) -> String {
+        match &self.selected {
+            RowId::Resource(name) if !self.all_logs => name.to_string(),
+            RowId::Resource(_) | RowId::Config => "all".to_owned(),
         }
     }
 

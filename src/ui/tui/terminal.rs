@@ -18,6 +18,31 @@ static FULL_SCREEN: AtomicBool = AtomicBool::new(false);
 /// Panics whose messages are being written. A backtrace takes its time, and must not be written over by a frame.
 static PANICS: AtomicUsize = AtomicUsize::new(0);
 
+/// Whether another program has the terminal for a while.
+static AWAY: AtomicBool = AtomicBool::new(false);
+
+/// Whether another program has the terminal for a while: Ctrl-C is meant for that one.
+pub fn is_away() -> bool {
+    AWAY.load(Ordering::SeqCst)
+}
+
+/// Another program has the terminal while this lives. The next frame takes it again.
+pub(super) struct Lent;
+
+impl Lent {
+    pub(super) fn new() -> Self {
+        AWAY.store(true, Ordering::SeqCst);
+        restore();
+        Self
+    }
+}
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        AWAY.store(false, Ordering::SeqCst);
+    }
+}
+
 /// The terminal in full-screen mode, until it is dropped.
 pub(super) struct Screen {
     pub(super) terminal: Terminal<CrosstermBackend<BufWriter<Stdout>>>,

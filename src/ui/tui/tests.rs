@@ -8,7 +8,7 @@ use ratatui::backend::TestBackend;
 use ratatui::layout::Rect;
 
 use super::rows::RowId;
-use super::state::{Mode, Request, ViewState};
+use super::state::{Away, Mode, Request, ViewState};
 use super::{keymap, scenes, theme::Theme, view};
 use crate::engine::{Command, Selection, SessionPhase, SessionTime, Snapshot, UpdateOutcome, UpdateRecord};
 use crate::journal::Journal;
@@ -257,6 +257,24 @@ fn the_palette_does_what_keys_do_and_goes_to_resources() {
     let dashboard = dashboard.press(":qqqq<Enter>");
     check_requests(&dashboard, &[]);
     assert_eq!(dashboard.press(":x<Esc>").state.mode, Mode::Normal);
+}
+
+#[test]
+fn what_is_in_sight_is_copied_and_all_of_it_paged_and_saved() {
+    let mut dashboard = Dashboard::new(scenes::trouble());
+    dashboard.state.selected = resource("web");
+    let dashboard = dashboard.press("F~get<Enter>cP<C-s>E");
+    let lines =
+        "GET /orders 200 12ms\nGET /orders?page=2&size=100&sort=created&direction=descending&filter=open 200 31ms\n";
+    check_requests(
+        &dashboard,
+        &[
+            Request::Copy(lines.into()),
+            Request::Run(Away::Pager(lines.into())),
+            Request::Save { name: "web".into(), text: lines.into() },
+            Request::Run(Away::Shell("web".into())),
+        ],
+    );
 }
 
 #[test]

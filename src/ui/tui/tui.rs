@@ -12,6 +12,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::action::Action;
+use super::away;
 use super::browser;
 use super::clock::Clock;
 use super::keymap;
@@ -197,6 +198,21 @@ async fn show(
             Some(Request::Leave) => return Ok(TuiEnd::AtOnce),
             Some(Request::Open(url)) => {
                 opening.spawn(browser::open(url));
+            }
+            Some(Request::Run(program)) => {
+                // The keys are for that program.
+                drop(events);
+                let message = away::run(&program, &snapshot.entry_file, &cancel).await;
+                events = EventStream::new();
+                dirty = true;
+                if let Some(message) = message {
+                    state.notify(message, Clock::after(&snapshot, taken.elapsed()));
+                }
+            }
+            Some(Request::Copy(text)) => away::copy(&text)?,
+            Some(Request::Save { name, text }) => {
+                state.notify(away::save(&name, &text), Clock::after(&snapshot, taken.elapsed()));
+                dirty = true;
             }
             Some(Request::Command(command)) => match commands.try_send(command) {
                 Ok(()) => {}
