@@ -489,9 +489,30 @@ mod tests {
             namespaced: true,
         };
         let item = |labels: Value, owners: Value| json!({"metadata": {"name": "x", "labels": labels, "ownerReferences": owners}});
-        assert!(id_of(&item(json!({"devloop.dev/resource": "web"}), json!([])), &kind).is_some());
-        assert!(id_of(&item(json!({"devloop.dev/resource": "web"}), json!([{"kind": "Job"}])), &kind).is_none());
-        assert!(id_of(&item(json!({}), json!([])), &kind).is_none());
+        let project = ProjectName::new("shop");
+        assert!(id_of(&item(json!({"devloop.dev/resource": "web"}), json!([])), &kind, &project).is_some());
+        assert!(
+            id_of(&item(json!({"devloop.dev/resource": "web"}), json!([{"kind": "Job"}])), &kind, &project).is_none()
+        );
+        assert!(id_of(&item(json!({}), json!([])), &kind, &project).is_none());
+    }
+
+    #[test]
+    fn endpoints_that_kubernetes_made_for_a_service_are_not_candidates() {
+        let kind = ServedKind {
+            api_version: "v1".into(),
+            kind: "Endpoints".into(),
+            plural: "endpoints".into(),
+            namespaced: true,
+        };
+        let project = ProjectName::new("shop");
+        let labelled_by = |manager: &str| {
+            let fields = json!({"f:metadata": {"f:labels": {"f:devloop.dev/project": {}}}});
+            let labels = json!({"devloop.dev/project": "shop"});
+            json!({"metadata": {"name": "db", "labels": labels, "managedFields": [{"manager": manager, "fieldsV1": fields}]}})
+        };
+        assert!(id_of(&labelled_by("kube-controller-manager"), &kind, &project).is_none());
+        assert!(id_of(&labelled_by("devloop"), &kind, &project).is_some());
     }
 
     #[test]
