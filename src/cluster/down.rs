@@ -17,7 +17,7 @@ use super::discovery::{DiscoveryError, ServedKind};
 use super::failure::{Failure, Refusal};
 use super::inventory::Inventory;
 use super::live::{Live, Propagation};
-use super::ownership::keep_annotation;
+use super::ownership::{Ownership, keep_annotation};
 use crate::k8s::{ObjectId, PROJECT_LABEL, kind_order};
 use crate::logs::LogSink;
 use crate::project::ProjectName;
@@ -390,7 +390,9 @@ async fn labelled(
     let mut ids = Vec::new();
     while let Some(path) = paths.pop() {
         match cluster.send(&ApiRequest::get(format!("{path}{selector}")), patience).await {
-            Ok(list) => ids.extend(list["items"].as_array().into_iter().flatten().filter_map(|item| id_of(item, kind))),
+            Ok(list) => {
+                ids.extend(list["items"].as_array().into_iter().flatten().filter_map(|item| id_of(item, kind, project)))
+            }
             Err(failure) => match failure.refusal() {
                 Some(Refusal::NotAllowed { namespace: None, .. }) if kind.namespaced => {
                     paths.extend(namespaces.iter().map(|namespace| kind.path(Some(namespace))));
@@ -404,13 +406,15 @@ async fn labelled(
     Ok(ids)
 }
 
-/// `None` for objects that another object owns: they go with it. The record itself goes last.
-fn id_of(item: &Value, kind: &ServedKind) -> Option<ObjectId> {
+/// `None` for objects that another object owns: they go with it. So do the Endpoints of a Service, which say nothing of an owner
+/// and have the Service's labels. The record itself goes last.
+fn id_of(item: &Value, kind: &ServedKind, project: &ProjectName) -> Option<ObjectId> {
     let metadata = &item["metadata"];
     let name = metadata["name"].as_str()?;
     let is_owned = metadata["ownerReferences"].as_array().is_some_and(|owners| !owners.is_empty());
     let is_record = kind.kind == "ConfigMap" && metadata["labels"].get(crate::k8s::RESOURCE_LABEL).is_none();
-    if is_owned || is_record {
+    let is_copy = kind.kind == "Endpoints" && !matches!(Ownership::of(item, project), Ownership::Ours);
+    if is_owned || is_record || is_copy {
         return None;
     }
     Some(ObjectId {
@@ -485,9 +489,30 @@ mod tests {
             namespaced: true,
         };
         let item = |labels: Value, owners: Value| json!({"metadata": {"name": "x", "labels": labels, "ownerReferences": owners}});
-        assert!(id_of(&item(json!({"devloop.dev/resource": "web"}), json!([])), &kind).is_some());
-        assert!(id_of(&item(json!({"devloop.dev/resource": "web"}), json!([{"kind": "Job"}])), &kind).is_none());
-        assert!(id_of(&item(json!({}), json!([])), &kind).is_none());
+        let project = ProjectName::new("shop");
+        assert!(id_of(&item(json!({"devloop.dev/resource": "web"}), json!([])), &kind, &project).is_some());
+        assert!(
+            id_of(&item(json!({"devloop.dev/resource": "web"}), json!([{"kind": "Job"}])), &kind, &project).is_none()
+        );
+        assert!(id_of(&item(json!({}), json!([])), &kind, &project).is_none());
+    }
+
+    #[test]
+    fn endpoints_that_kubernetes_made_for_a_service_are_not_candidates() {
+        let kind = ServedKind {
+            api_version: "v1".into(),
+            kind: "Endpoints".into(),
+            plural: "endpoints".into(),
+            namespaced: true,
+        };
+        let project = ProjectName::new("shop");
+        let labelled_by = |manager: &str| {
+            let fields = json!({"f:metadata": {"f:labels": {"f:devloop.dev/project": {}}}});
+            let labels = json!({"devloop.dev/project": "shop"});
+            json!({"metadata": {"name": "db", "labels": labels, "managedFields": [{"manager": manager, "fieldsV1": fields}]}})
+        };
+        assert!(id_of(&labelled_by("kube-controller-manager"), &kind, &project).is_none());
+        assert!(id_of(&labelled_by("devloop"), &kind, &project).is_some());
     }
 
     #[test]

@@ -2,11 +2,13 @@
 
 mod api_objects;
 mod apply;
+mod crucible;
 mod custom_deploy;
 mod charts;
 mod compose;
 mod docker;
 mod edits;
+mod email_rag;
 mod endings;
 mod environment;
 mod faults;
@@ -25,6 +27,7 @@ mod dashboard;
 mod github_dashboard;
 mod sre_copilot;
 mod first_devfile;
+mod flexdesk;
 mod forward;
 mod pod_logs;
 mod pods;

@@ -158,6 +158,7 @@ fn sre_copilot_passes_its_results_table() {
     // Data is kept until somebody says otherwise.
     let down = devloop(example.path(), &["down"]);
     down.code(0);
+    assert!(!down.stdout.contains("not created by devloop"), "{}", down.stdout);
     assert_eq!(left_in(NAMESPACE), ["persistentvolumeclaim/data-redis-0"]);
     assert!(!engine_has("container") && engine_has("volume"), "the database is gone, its data is kept");
     devloop(example.path(), &["down", "--delete-volumes", "--delete-namespaces"]).code(0);
