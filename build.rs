@@ -12,7 +12,13 @@ fn main() {
     fixed_address();
     let out = PathBuf::from(variable("OUT_DIR"));
     let program = match receiver(&out.join("receiver")) {
-        Ok(machines) => format!("Some(Program {{ bytes: include_bytes!(\"receiver\"), machines: {machines:?} }})"),
+        Ok((machines, platform)) => {
+            let path =
+                format!("/.devloop/receiver-{:016x}", digest(&std::fs::read(out.join("receiver")).expect("built")));
+            format!(
+                "Some(Program {{ bytes: include_bytes!(\"receiver\"), machines: {machines:?}, platform: {platform:?}, path: {path:?} }})"
+            )
+        }
         Err(reason) => {
             println!("cargo::warning=live updates will use the containers' own tools: {reason}");
             "None".to_owned()
@@ -33,14 +39,19 @@ fn fixed_address() {
     }
 }
 
-/// Builds the receiver, and tells what `uname -m` prints where it runs; or why it cannot be built.
-fn receiver(program: &Path) -> Result<&'static str, String> {
+/// FNV-1a: tells one receiver from another.
+fn digest(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3))
+}
+
+/// Builds the receiver, and tells what `uname -m` prints where it runs and the platform of images; or why it cannot be built.
+fn receiver(program: &Path) -> Result<(&'static str, &'static str), String> {
     if variable("CARGO_CFG_TARGET_OS") != "linux" {
         return Err("the receiver for containers can be built on Linux only".to_owned());
     }
     let machines = match variable("CARGO_CFG_TARGET_ARCH").as_str() {
-        "x86_64" => "x86_64|amd64",
-        "aarch64" => "aarch64|arm64",
+        "x86_64" => ("x86_64|amd64", "linux/amd64"),
+        "aarch64" => ("aarch64|arm64", "linux/arm64"),
         other => return Err(format!("the receiver for containers is not made for {other}")),
     };
     let mut rustc = Command::new(variable("RUSTC"));

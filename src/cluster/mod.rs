@@ -55,7 +55,8 @@ pub use product::{CredentialLocation, Product};
 pub use registry::{RegistryChoice, RegistrySource, discover_registry};
 pub use restart::restart;
 pub use sync::{
-    Archive, Connect, Connection, Ending, ReceiverKind, SyncBatch, SyncError, SyncReport, SyncRun, WarmChannels,
+    Archive, Connect, Connection, Ending, ReceiverKind, ReceiverProgram, SyncBatch, SyncError, SyncReport, SyncRun,
+    WarmChannels, receiver_program,
 };
 pub use watch_pods::{PodEvent, watch_namespace};
 

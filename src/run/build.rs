@@ -75,12 +75,56 @@ async fn docker_build(
     let request_to_engine = BuildRequest::new(build, text, platform);
     let built = build_once(edges, &engine, &request_to_engine, request.forced, &output, cancel).await?;
     let registry = registry(edges, request.deployed, log, cancel).await?;
-    let names = names(&request.image.reference, &built.content_tag(), registry.as_ref())?;
+    let mut names = names(&request.image.reference, &built.content_tag(), registry.as_ref())?;
     engine.tag(&built, &names.local).await.map_err(engine_failure)?;
+    if request.deployed && request.image.live_update.is_some() {
+        let platform = &request_to_engine.platform;
+        if let Some(carrier) =
+            with_receiver(edges, &engine, &request.image.name, &names, platform, log, &output, cancel).await?
+        {
+            names = image_names(&request.image.reference, &carrier.content_tag(), registry.as_ref())
+                .map_err(|error| WorkError::Failed(error.to_string()))?;
+            engine.tag(&carrier, &names.local).await.map_err(engine_failure)?;
+        }
+    }
     if request.deployed {
         hand_over(edges, &engine, &names, registry.as_ref(), request.step.next(), log, cancel).await?;
     }
     Ok(built_image(&names, request.deployed))
+}
+
+/// The image with the receiver of live updates on top of it, when its containers have been found to need that.
+#[expect(clippy::too_many_arguments, reason = "all of it is about one build")]
+async fn with_receiver(
+    edges: &Edges,
+    engine: &Engine,
+    image: &ImageName,
+    base: &ImageNames,
+    platform: &str,
+    log: &LogSink,
+    output: &LogSink,
+    cancel: &CancellationToken,
+) -> Result<Option<docker::BuiltImage>, WorkError> {
+    let carriers = &edges.carriers;
+    let Some(program) = carriers.program_for(image, platform) else { return Ok(None) };
+    let base = base.local.to_string();
+    log.info(format!(
+        "Adding `{}` to [{image}] as its last layer: its containers lack what live updates need, this takes them",
+        program.path
+    ));
+    let built = match carriers.layer(&program, &base, platform) {
+        Ok(layer) => build_once(edges, engine, &layer, false, output, cancel).await,
+        Err(error) => Err(WorkError::Failed(error.to_string())),
+    };
+    match built {
+        Ok(built) => Ok(Some(built)),
+        // Without it the image is what the user has asked for, only that each edit builds it anew.
+        Err(WorkError::Failed(message)) => {
+            log.warn(format!("it cannot be added, so each edit will build the image: {message}"));
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
 }
 
 /// The image of an earlier build of the same input when the engine still has it, else that of a build now.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 
+use super::carried_receiver::Carriers;
 use super::config::Retry;
 use super::custom_deploy::Turns;
 use super::session::SessionOptions;
@@ -42,6 +43,7 @@ pub(super) struct Edges {
     pub(super) config_retry: Mutex<Retry>,
     pub(super) build_cache: docker::BuildCache,
     pub(super) synced_files: SyncedFiles,
+    pub(super) carriers: Carriers,
     /// The compose command works on one project at a time (reference §3.17).
     pub(super) compose: tokio::sync::Mutex<()>,
 }
@@ -50,6 +52,7 @@ impl Edges {
     pub(super) fn new(options: SessionOptions, logs: LogStore) -> Self {
         Self {
             synced_files: SyncedFiles::of_user(&options.entry_file),
+            carriers: Carriers::of_user(),
             options,
             logs,
             supervisor: Supervisor::default(),

@@ -1,18 +1,20 @@
 //! Effect `LiveUpdate`: copies files into a container and runs commands there.
 
 use std::collections::BTreeSet;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
+use super::carried_receiver::{Carriers, SHELL};
 use super::edges::SharedEdges;
 use super::event_loop::EventSender;
 use super::{compose, upload};
 use crate::cluster::{ContainerRef, SyncBatch, SyncError, SyncRun, WarmChannels};
 use crate::engine::{ContainerKey, ContainerPlace, LiveError, WorkResult};
 use crate::logs::LogSink;
-use crate::project::{Image, LiveUpdate, MappedPath, ResourceName, Run};
+use crate::project::{Image, ImageBuild, LiveUpdate, MappedPath, ResourceName, Run};
 
 /// What goes where.
 pub(super) struct Request {
@@ -85,8 +87,14 @@ async fn update_container(
         // A session that ends before sends them again in the next one.
         tokio::task::spawn_blocking(move || synced_files.sent(&id, &states));
     }
+    let may_carry = request.place == ContainerPlace::Cluster && matches!(request.image.build, ImageBuild::Docker(_));
     match result {
         Ok(report) => {
+            if may_carry && report.by_shell {
+                // The image may have got a shell meanwhile: then it needs nothing of ours.
+                let (owner, name) = (Arc::clone(edges), request.image.name.clone());
+                drop(tokio::task::spawn_blocking(move || owner.carriers.has_shell(&name)).await);
+            }
             if request.restart && request.place == ContainerPlace::Engine {
                 compose::restart_container(edges, &target, &log, events).await?;
             }
@@ -104,8 +112,26 @@ async fn update_container(
             ));
             Ok(())
         }
+        Err(error) if may_carry && Carriers::help(&error) => Err(carry(edges, &request.image, &error).await),
         Err(error) => Err(live_error(&error, &log)),
     }
+}
+
+/// The image is built anew, and so that the next edit finds what it needs.
+async fn carry(edges: &SharedEdges, image: &Image, error: &SyncError) -> LiveError {
+    let (owner, name) = (Arc::clone(edges), image.name.clone());
+    let lacks = match error {
+        SyncError::NoTar(tool) => tool.clone(),
+        _ => SHELL.to_owned(),
+    };
+    let tool = lacks.clone();
+    let adding = tokio::task::spawn_blocking(move || owner.carriers.add(&name, &tool)).await;
+    LiveError::Impossible(match adding.map_err(io::Error::other).flatten() {
+        Ok(()) => format!(
+            "the container has no `{lacks}`, which live updates need: from now on its image carries devloop's own receiver, so that the next edits need no build"
+        ),
+        Err(failure) => format!("{error} (that the image needs devloop's receiver cannot be kept: {failure})"),
+    })
 }
 
 /// Until they have arrived, the record says that nobody knows what the container holds.

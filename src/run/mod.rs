@@ -13,6 +13,7 @@ mod config_commands;
 mod container_logs;
 mod containers;
 mod build;
+mod carried_receiver;
 mod deploy;
 mod custom_deploy;
 mod live;

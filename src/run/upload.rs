@@ -40,6 +40,7 @@ pub(super) async fn upload(
         files_after: started.elapsed(),
         warm: true,
         own_receiver: false,
+        by_shell: false,
     };
     delete(&engine, target, &batch.deletes).await?;
     report.deleted += batch.deletes.len();

@@ -42,6 +42,8 @@ pub struct SyncReport {
     pub warm: bool,
     /// Whether devloop's own receiver took the files, not the container's tools.
     pub own_receiver: bool,
+    /// Whether the receiver was started by a shell of the container.
+    pub by_shell: bool,
 }
 
 /// Why a live update failed.

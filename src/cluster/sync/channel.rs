@@ -47,6 +47,7 @@ impl ReceiverKind {
 pub(super) struct Channel {
     wire: Wire,
     receiver: Receiver,
+    by_shell: bool,
 }
 
 enum Receiver {
@@ -67,12 +68,29 @@ impl Channel {
         let program = PROGRAM.filter(|_| kind == ReceiverKind::Best);
         let nonce = nonce();
         let argv = ["sh".to_owned(), "-c".to_owned(), script::start(&nonce, program.as_ref())];
-        let mut wire = Wire::new(connect.connect(target, &argv).await.map_err(from_exec)?);
-        let receiver = match timeout(OPEN, start(&mut wire, nonce, program)).await {
-            Ok(receiver) => receiver?,
-            Err(_) => return Err(broken("the receiver did not start")),
-        };
-        Ok(Self { wire, receiver })
+        let opened = Self::start(connect, target, &argv, &nonce, program).await;
+        let (Err(SyncError::NoShell), Some(program)) = (&opened, program) else { return opened };
+        // Without a shell, the image may carry the program.
+        Self::start(connect, target, &[program.path.to_owned(), nonce.clone()], &nonce, None).await
+    }
+
+    async fn start(
+        connect: &dyn Connect,
+        target: &ContainerRef,
+        argv: &[String],
+        nonce: &str,
+        program: Option<Program>,
+    ) -> Result<Self, SyncError> {
+        let mut wire = Wire::new(connect.connect(target, argv).await.map_err(from_exec)?);
+        match timeout(OPEN, start(&mut wire, nonce.to_owned(), program)).await {
+            Ok(receiver) => Ok(Self { receiver: receiver?, wire, by_shell: argv[0] == "sh" }),
+            Err(_) => Err(broken("the receiver did not start")),
+        }
+    }
+
+    /// Whether the container has a shell.
+    pub fn by_shell(&self) -> bool {
+        self.by_shell
     }
 
     /// Whether it is devloop's own program that takes the files.

@@ -20,4 +20,11 @@ pub use archive::Archive;
 pub use batch::{SyncBatch, SyncError, SyncReport, SyncRun};
 pub use channel::ReceiverKind;
 pub use connect::{Connect, Connection, Ending};
+pub use receiver::Program as ReceiverProgram;
 pub use warm_channels::WarmChannels;
+
+/// The receiver as a file for images whose containers cannot take it otherwise; `None` where devloop was built without, and
+/// where the environment asks for the container's tools.
+pub fn receiver_program() -> Option<ReceiverProgram> {
+    receiver::PROGRAM.filter(|_| ReceiverKind::from_environment() == ReceiverKind::Best)
+}

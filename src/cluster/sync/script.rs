@@ -17,15 +17,16 @@ const PER_COMMAND: usize = 200;
 /// * `NONCE receiver` (the program itself) or `NONCE ready` (the script) when it takes requests;
 /// * `NONCE missing-TOOL` before the latter.
 ///
-/// Where to: the usual folders for such things, the root, `/dev`, which root may write to also where the root is read-only,
+/// An image that carries the program has it already. Where to put it: the usual folders for such things, the root, `/dev`, which root may write to also where the root is read-only,
 /// and at last any volume that can be written to and run from. `[ -x … ]` is false on a file system without the right to
 /// execute. The program deletes its file when it starts, by which one knows afterwards that it did. The whole of it is read
 /// whether or not there is room for it, as what comes next is for somebody else.
 pub(super) fn start(nonce: &str, program: Option<&Program>) -> String {
-    let Some(Program { bytes, machines }) = program else { return receiver(nonce) };
+    let Some(Program { bytes, machines, path, .. }) = program else { return receiver(nonce) };
     let length = bytes.len();
     format!(
-        r#"put() {{
+        r#"[ -x {path} ] && exec {path} {nonce}
+put() {{
 case $tried in *" $1 "*) return;; esac
 tried="$tried $1 "
 f=${{1%/}}/.{nonce}

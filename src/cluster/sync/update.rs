@@ -74,6 +74,7 @@ async fn apply_all(
         files_after: started.elapsed(),
         warm,
         own_receiver: false,
+        by_shell: false,
     };
     for round in 0.. {
         if files.is_empty() && deletes.is_empty() {
@@ -107,6 +108,7 @@ async fn apply_all(
     }
     report.duration = started.elapsed();
     report.own_receiver = channel.as_ref().is_some_and(Channel::is_program);
+    report.by_shell = channel.as_ref().is_some_and(Channel::by_shell);
     Ok(report)
 }
 

@@ -268,12 +268,80 @@ const HTTPD: &str = "[\"/busybox\", \"httpd\", \"-f\", \"-p\", \"8080\", \"-h\",
 
 #[test]
 #[ignore = "needs cluster (a namespace)"]
-fn a_container_without_a_shell_is_built_anew_and_the_reason_said() {
+fn containers_without_a_shell_carry_the_receiver_after_one_build() {
+    let volume = "        volumeMounts: [{name: own, mountPath: /www/live}]\n";
+    let program = static_server();
+    for (name, user, more) in [
+        ("scratch", "", String::new()),
+        ("distroless", "USER 1000\n", String::new()),
+        ("rofs", "USER 1000\n", format!("        securityContext: {{readOnlyRootFilesystem: true}}\n{volume}")),
+    ] {
+        let ground = Ground::new(name);
+        let port = free_port();
+        let dockerfile =
+            format!("FROM scratch\nCOPY server /server\n{user}COPY --chown=1000 www /www\nCMD [\"/server\"]\n");
+        write_service(&ground, port, &dockerfile, "/www", &more);
+        std::fs::copy(&program, ground.path().join("web/server")).expect("copied");
+        if more.contains("readOnly") {
+            let yaml = std::fs::read_to_string(ground.path().join("web/k8s.yaml")).expect("the manifest");
+            let volumes = "      volumes: [{name: own, emptyDir: {}}]\n      containers:";
+            ground.write("web/k8s.yaml", &yaml.replace("      containers:", volumes));
+        }
+        let mut up = Running::up(ground.path(), &[]);
+        up.wait_until("the first answer", || body(port, "/"), |it| it == "hello from web\n");
+        let first = ground.pod();
+        ground.write("web/www/live/text", "one\n");
+        up.wait_for("the container has no `sh`, which live updates need: from now on its image carries");
+        up.wait_for("Adding `/.devloop/receiver-");
+        up.wait_until("the pod of the next image", || pods(&ground), |it| it.len() == 1 && !it[0].ends_with(&first));
+        up.wait_until("its answer", || body(port, "/"), |it| it == "hello from web\n");
+        let pod = ground.pod();
+        for text in ["two\n", "three\n"] {
+            let mark = up.mark();
+            ground.write("web/www/live/text", text);
+            ground.write("web/www/live/deep/text", text);
+            up.wait_for_after(mark, "updated!");
+            up.wait_until("the edit", || body(port, "/live/text"), |it| it == text);
+            up.wait_until("the edit below", || body(port, "/live/deep/text"), |it| it == text);
+        }
+        assert_eq!((ground.pod(), restarts(&ground)), (pod, "0".to_owned()), "{name}: no new image\n{}", up.text());
+        assert!(up.quit().success());
+
+        // The next session knows.
+        if name == "scratch" {
+            ground.write("web/Dockerfile", &dockerfile.replace("CMD", "LABEL next=session\nCMD"));
+            let next = Running::up(ground.path(), &[]);
+            next.wait_for("Adding `/.devloop/receiver-");
+            next.wait_until("the last edit", || body(port, "/live/text"), |it| it == "three\n");
+            next.wait_until("one pod", || pods(&ground).len(), |it| *it == 1);
+            ground.write("web/www/live/text", "four\n");
+            next.wait_for("updated!");
+            next.wait_until("the edit", || body(port, "/live/text"), |it| it == "four\n");
+            assert!(!next.text().contains("which live updates need:"), "{}", next.text());
+        }
+    }
+}
+
+/// A web server for `/www` that needs nothing but the kernel.
+fn static_server() -> std::path::PathBuf {
+    let folder = std::env::temp_dir().join(format!("devloop-server-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).expect("created");
+    std::fs::write(folder.join("server.rs"), include_str!("static_server.txt")).expect("written");
+    let options =
+        ["--edition=2024", "-Copt-level=s", "-Ctarget-feature=+crt-static", "-Cstrip=symbols", "-o", "server"];
+    let made = Command::new("rustc").args(options).arg("server.rs").current_dir(&folder).status().expect("rustc");
+    assert!(made.success());
+    folder.join("server")
+}
+
+#[test]
+#[ignore = "needs cluster (a namespace)"]
+fn a_container_without_a_shell_is_built_anew_where_the_receiver_is_not_wanted() {
     let ground = Ground::new("noshell");
     let port = free_port();
     let dockerfile = format!("FROM busybox\nRUN cp /bin/busybox /busybox && rm /bin/sh\nCOPY www /www\nCMD {HTTPD}\n");
     write_service(&ground, port, &dockerfile, "/www", "");
-    let up = Running::up(ground.path(), &[]);
+    let up = Running::up_with(ground.path(), &[], &[("DEVLOOP_RECEIVER", "shell")]);
     up.wait_until("the first answer", || body(port, "/"), |it| it == "hello from web\n");
     for text in ["one\n", "two\n"] {
         let mark = up.mark();

@@ -18,11 +18,15 @@ mod unpack;
 
 /// The receiver for this machine's processor architecture.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Program {
+pub struct Program {
     /// The executable: static, for Linux.
     pub bytes: &'static [u8],
     /// What `uname -m` prints where it runs, as a pattern of the shell.
     pub machines: &'static str,
+    /// The platform of images that it runs in: `linux/amd64`.
+    pub platform: &'static str,
+    /// Where images that carry it have it. Each build of it has another place: the messages are part of both programs.
+    pub path: &'static str,
 }
 
 /// The receiver, where it could be built: it takes Linux and a C library that can be linked statically.
