@@ -5,6 +5,7 @@ mod apply;
 mod custom_deploy;
 mod charts;
 mod compose;
+mod connections;
 mod docker;
 mod edits;
 mod endings;
