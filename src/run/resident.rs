@@ -25,21 +25,21 @@ pub(super) async fn tidy(mut snapshots: watch::Receiver<Arc<Snapshot>>) {
                 && snapshot.resources.iter().all(|resource| resource.current.is_none());
             is_due.then_some(loads)
         };
-        let changed = match loads {
-            Some(loads) => match timeout(QUIET, snapshots.changed()).await {
-                Ok(changed) => changed,
-                Err(_) => {
-                    tidied = loads;
-                    if let Err(error) = drop_program_pages() {
-                        tracing::debug!(%error, "the pages of the start stay");
-                    }
-                    continue;
-                }
-            },
-            None => snapshots.changed().await,
+        let Some(loads) = loads else {
+            if snapshots.changed().await.is_err() {
+                return;
+            }
+            continue;
         };
-        if changed.is_err() {
-            return;
+        match timeout(QUIET, snapshots.changed()).await {
+            Ok(Ok(())) => {}
+            Ok(Err(_)) => return,
+            Err(_) => {
+                tidied = loads;
+                if let Err(error) = drop_program_pages() {
+                    tracing::debug!(%error, "the pages of the start stay");
+                }
+            }
         }
     }
 }

@@ -78,7 +78,7 @@ impl Script {
 }
 
 fn nanoseconds(times: u32, mut what: impl FnMut(u32)) -> u128 {
-    for time in 0..times / 10 + 1 {
+    for time in 0..=times / 10 {
         what(time);
     }
     let began = Instant::now();
