@@ -10,7 +10,7 @@ import time
 
 import table
 from footprint import cpu_seconds, memory
-from ground import DEADLINE, Failed, Ground, Running, sh, wait_until
+from ground import DEADLINE, Failed, Ground, Running, wait_until
 
 WRITERS = 20
 RATE = 100_000
@@ -62,12 +62,6 @@ def run(tools, quick):
             project(ground, seconds, RATE // 10, 300 - WRITERS)
             dashboard(ground, tool, seconds, 300)
     table.heading(f"The same storm from {WRITERS} pods")
-    with Ground("storm") as ground:
-        start = pods(ground, seconds)
-        sh("kubectl", "apply", "-f", ground.path / "pods.yaml")
-        argv = ["kubectl", "-n", ground.namespace, "logs", "-f", "-l", "app=storm", "--max-log-requests", str(WRITERS)]
-        ground.kubectl("wait", "--for=condition=available", "--timeout=120s", "deployment/storm")
-        read_pods(argv, ground, "floor: kubectl logs -f", start, seconds)
     for tool in tools:
         with Ground("storm") as ground:
             start = pods(ground, seconds)
