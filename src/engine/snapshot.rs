@@ -48,7 +48,8 @@ pub struct Snapshot {
 
 /// The rows of a picture, in the order of the project. Pictures share the rows that are the same, and all of them when none
 /// has changed: a new picture costs what has changed, and a pointer for each row if something has.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(transparent)]
 pub struct ResourceRows(Arc<Vec<Arc<ResourceSnapshot>>>);
 
 impl ResourceRows {
