@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use http_body_util::BodyExt as _;
 use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
 use kube::client::{ClientBuilder, ConfigExt as _};
 use kube::config::KubeConfigOptions;
 use serde_json::Value;
@@ -33,6 +33,9 @@ const ANSWER_LIMIT: Duration = Duration::from_secs(35);
 const HEALTH_LIMIT: Duration = Duration::from_secs(5);
 /// Idle connections are probed, so that a sleeping laptop or a vanished network shows.
 const KEEPALIVE: Duration = Duration::from_secs(15);
+/// What many applies at once needed is closed when nothing has needed it for so long: connections that stay are those of
+/// watches and streams, however many resources there are.
+const IDLE_LIMIT: Duration = Duration::from_secs(10);
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
@@ -223,7 +226,11 @@ fn build_client(config: kube::Config) -> kube::Result<kube::Client> {
     connector.set_tcp_user_timeout(Some(KEEPALIVE * 3));
     let connector = config.rustls_https_connector_with_connector(connector)?;
     let http: hyper_util::client::legacy::Client<_, kube::client::Body> =
-        hyper_util::client::legacy::Client::builder(TokioExecutor::new()).build(connector);
+        hyper_util::client::legacy::Client::builder(TokioExecutor::new())
+            // Without a timer they would stay until the next request looks at them.
+            .pool_timer(TokioTimer::new())
+            .pool_idle_timeout(IDLE_LIMIT)
+            .build(connector);
     let headers = config.extra_headers_layer()?;
     let base_uri = config.base_uri_layer();
     let http = http.map_err(BoxError::from);

@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::k8s::{Container, ContainerKind, ContainerState, Pod, Uid};
 use crate::logs::{LineSplitter, LogPosition, LogSink, TimedLine};
-use crate::project::PodLogSelection;
+use crate::project::{PodLogSelection, ResourceName};
 
 /// Containers of service meshes, which nobody develops (reference §3.8).
 const IGNORED: [&str; 4] = ["istio-init", "istio-proxy", "linkerd-init", "linkerd-proxy"];
@@ -71,11 +71,22 @@ pub struct FollowedPod {
     pub selection: PodLogSelection,
 }
 
+/// A container of a pod, and which of its lines are shown.
+type Key = (Uid, String, PodLogSelection);
+
+struct Following {
+    state: watch::Sender<Instance>,
+    /// How many resources show it.
+    users: usize,
+}
+
 /// Follows the logs of pods. Dropping it ends all followers.
 pub struct PodLogs {
     client: Client,
     since: Option<DateTime<Utc>>,
-    followers: HashMap<(Uid, String, PodLogSelection), watch::Sender<Instance>>,
+    followers: HashMap<Key, Following>,
+    /// What each resource shows.
+    shown: HashMap<ResourceName, HashSet<Key>>,
     /// The session is over.
     ending: CancellationToken,
     tasks: JoinSet<()>,
@@ -85,7 +96,7 @@ impl PodLogs {
     /// From the first line of every container.
     pub fn new(client: Client) -> Self {
         let ending = CancellationToken::new();
-        Self { client, since: None, followers: HashMap::new(), ending, tasks: JoinSet::new() }
+        Self { client, since: None, followers: HashMap::new(), shown: HashMap::new(), ending, tasks: JoinSet::new() }
     }
 
     /// Leaves out what pods wrote before; for those that are older than the session.
@@ -95,11 +106,12 @@ impl PodLogs {
         self
     }
 
-    /// Follows the containers of exactly these pods, each into its sink; to be called whenever any of them changes.
+    /// Follows for `resource` the containers of exactly these pods, each into its sink; to be called whenever any of them
+    /// changes. What several resources show is followed once, into the sink of the first.
     ///
     /// The log of a pod that is not there any more is read to its end, for a few seconds. Must be called within the async
     /// runtime.
-    pub fn follow(&mut self, pods: Vec<FollowedPod>) {
+    pub fn follow(&mut self, resource: &ResourceName, pods: Vec<FollowedPod>) {
         while self.tasks.try_join_next().is_some() {}
         let mut present = HashSet::new();
         for FollowedPod { pod, sink, selection } in pods {
@@ -113,7 +125,7 @@ impl PodLogs {
                 let key = (pod.uid.clone(), container.name.clone(), selection.clone());
                 let instance = Instance::of(container);
                 if let Some(follower) = self.followers.get(&key) {
-                    follower.send_if_modified(|known| {
+                    follower.state.send_if_modified(|known| {
                         let changed = *known != instance;
                         *known = instance;
                         changed
@@ -134,13 +146,33 @@ impl PodLogs {
                         ending: self.ending.clone(),
                     };
                     self.tasks.spawn(follower.follow(state));
-                    self.followers.insert(key.clone(), sender);
+                    self.followers.insert(key.clone(), Following { state: sender, users: 0 });
                 }
                 present.insert(key);
             }
         }
-        // Without its sender a follower reads what is left and ends.
-        self.followers.retain(|key, _| present.contains(key));
+        self.show(resource, present);
+    }
+
+    fn show(&mut self, resource: &ResourceName, present: HashSet<Key>) {
+        let former = self.shown.remove(resource).unwrap_or_default();
+        for key in present.difference(&former) {
+            if let Some(following) = self.followers.get_mut(key) {
+                following.users += 1;
+            }
+        }
+        for key in former.difference(&present) {
+            // Without its sender a follower reads what is left and ends.
+            if let Some(following) = self.followers.get_mut(key) {
+                following.users -= 1;
+                if following.users == 0 {
+                    self.followers.remove(key);
+                }
+            }
+        }
+        if !present.is_empty() {
+            self.shown.insert(resource.clone(), present);
+        }
     }
 
     /// Reads what is left of all logs, for a few seconds at most; for the end of the session.

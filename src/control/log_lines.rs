@@ -30,9 +30,13 @@ pub(super) async fn log_lines(peer: &mut Peer, shared: &Shared, query: &LogQuery
         return Ok(());
     }
     loop {
-        for line in reader.since_filtered(next, &filter) {
+        // All lines are read, so that those that nobody has seen are noticed.
+        for line in reader.since(next) {
+            if line.sequence > next {
+                peer.say(&Reply::of(&missed(&line, line.sequence - next))).await?;
+            }
             next = line.sequence + 1;
-            if wanted(&line) {
+            if filter.accepts(&line) && wanted(&line) {
                 peer.say(&Reply::of(&LogAnswer::new(&line))).await?;
             }
         }
@@ -65,4 +69,16 @@ fn log_filter(snapshot: &Snapshot, query: &LogQuery) -> Result<LogFilter, Refusa
     };
     let producer = if names.is_empty() { Producer::All } else { Producer::Resources(names) };
     Ok(LogFilter { producer, source, level })
+}
+
+/// Says in place of lines that were dropped before they could be sent how many they were.
+fn missed(next: &LogLine, count: u64) -> LogAnswer {
+    LogAnswer {
+        sequence: next.sequence - 1,
+        resource: None,
+        source: "build".to_owned(),
+        level: "warn".to_owned(),
+        message: format!("{count} lines of log came faster than they could be sent"),
+        ..LogAnswer::new(next)
+    }
 }

@@ -1,19 +1,22 @@
 //! The engine: an event and the time in, effects out.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
+use super::attention::Attention;
 use super::effect::{ContainerPlace, Effect};
 use super::event::Event;
 use super::hold::Hold;
+use super::index::{ProjectIndex, TreeIndex};
+use super::snapshot::ResourceRows;
 use super::state::State;
 use super::status::SessionTime;
 use crate::k8s::{Pod, Uid};
-use crate::project::{Project, Resource, ResourceName, Target, WatchedTree};
+use crate::project::{Project, ResourceName, Target, WatchedTree};
 
 /// What a session is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,17 +50,43 @@ pub struct EngineOptions {
     pub outdated: HashMap<String, Vec<PathBuf>>,
 }
 
+/// What may have changed for those who follow pods, see [`Engine::take_moved`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Moved {
+    /// The project: anything.
+    All,
+    /// The pods, containers or objects of these.
+    Some(Vec<ResourceName>),
+}
+
+impl Moved {
+    /// Adds what has moved since.
+    pub fn add(&mut self, other: Self) {
+        match (&mut *self, other) {
+            (Self::All, _) => {}
+            (_, Self::All) => *self = Self::All,
+            (Self::Some(names), Self::Some(more)) => names.extend(more),
+        }
+    }
+}
+
 /// What is true and what to do next. See the module documentation.
 #[derive(Debug)]
 pub struct Engine {
     pub(super) options: EngineOptions,
     pub(super) state: State,
-    /// Why resources wait; computed anew by each plan.
+    /// Why resources wait; computed anew for each resource that the plan looks at.
     pub(super) holds: HashMap<ResourceName, Hold>,
+    /// What belongs to whom in the project.
+    pub(super) index: ProjectIndex,
+    /// The files of the configuration.
+    pub(super) config_index: TreeIndex<()>,
+    /// Which resources the plan looks at.
+    pub(super) attention: Attention,
+    /// The rows of the newest picture.
+    pub(super) rows: ResourceRows,
     pub(super) effects: Vec<Effect>,
     pub(super) now: SessionTime,
-    /// Counts what changed in pods, deploys and the project.
-    pub(super) revision: u64,
 }
 
 impl Engine {
@@ -69,7 +98,17 @@ impl Engine {
         let filter = Arc::default();
         state.config.files = vec![WatchedTree { root: options.entry_file.clone(), filter }];
         state.outdated.clone_from(&options.outdated);
-        Self { options, state, holds: HashMap::new(), effects: Vec::new(), now: SessionTime::default(), revision: 0 }
+        Self {
+            config_index: TreeIndex::of(&state.config.files),
+            options,
+            state,
+            holds: HashMap::new(),
+            index: ProjectIndex::default(),
+            attention: Attention::default(),
+            rows: ResourceRows::default(),
+            effects: Vec::new(),
+            now: SessionTime::default(),
+        }
     }
 
     /// Writes down what happened and decides what to do next.
@@ -99,23 +138,23 @@ impl Engine {
     /// The enabled resources that a change of `path` (absolute) concerns: all of them for a file of the configuration.
     pub fn resources_of(&self, path: &Path) -> Vec<ResourceName> {
         let Some(project) = self.project() else { return Vec::new() };
-        let covers = |trees: &[WatchedTree]| trees.iter().any(|tree| tree.covers(path));
-        let configures = covers(self.config_files());
         if project.global_filter.ignores(path) {
             return Vec::new();
         }
-        let concerns = |resource: &Resource| match &resource.target {
-            Target::Kubernetes(target) => {
-                target.images.iter().filter_map(|name| project.images.get(name)).any(|image| covers(&image.watched))
-                    || target.watched().any(|tree| tree.covers(path))
-            }
-            Target::Compose(target) => {
-                target.images.iter().filter_map(|name| project.images.get(name)).any(|image| covers(&image.watched))
-            }
-            Target::Local(target) => covers(&target.watched),
-        };
-        let resources = project.resources.values().filter(|it| self.is_enabled(it.name.as_str()));
-        resources.filter(|it| configures || concerns(it)).map(|it| it.name.clone()).collect()
+        let enabled = |name: &ResourceName| self.is_enabled(name.as_str());
+        if self.config_index.covers(path) {
+            return project.resources.keys().filter(|name| enabled(name)).cloned().collect();
+        }
+        let of_images = self.index.images.covering(path).flat_map(|image| {
+            let has_it = |name: &&ResourceName| {
+                project.resources.get(*name).is_some_and(|resource| resource.target.images().contains(image))
+            };
+            self.index.users(image).filter(has_it)
+        });
+        let concerned: HashSet<&ResourceName> = of_images.chain(self.index.resources.covering(path)).collect();
+        let mut concerned: Vec<&ResourceName> = concerned.into_iter().filter(|name| enabled(name)).collect();
+        concerned.sort_by_key(|name| project.resources.get_index_of(*name));
+        concerned.into_iter().cloned().collect()
     }
 
     /// The pods of a resource's current generation, the one that stands for it first.
@@ -124,41 +163,63 @@ impl Engine {
         state.runtime.pods.iter().filter_map(|uid| self.state.pods.get(uid)).cloned().collect()
     }
 
-    /// The namespaces that pods of the project are in.
-    pub fn namespaces(&self) -> std::collections::BTreeSet<String> {
-        let on_cluster = self
-            .state
-            .resources
-            .iter()
-            .filter(|(name, _)| matches!(self.target_of(name), Some(Target::Kubernetes(_))))
-            .filter_map(|(_, resource)| resource.deployed.as_ref());
+    /// The namespaces that pods of a resource are in.
+    pub fn namespaces_of(&self, name: &ResourceName) -> BTreeSet<String> {
+        let Some(resource) = self.project().and_then(|project| project.resources.get(name)) else {
+            return BTreeSet::new();
+        };
+        if !matches!(resource.target, Target::Kubernetes(_)) {
+            return BTreeSet::new();
+        }
+        let deployed = self.state.resources.get(name).and_then(|state| state.deployed.as_ref());
         let of_objects =
-            on_cluster.clone().flat_map(|deployed| &deployed.objects).filter_map(|object| object.id.namespace.clone());
+            deployed.iter().flat_map(|deployed| &deployed.objects).filter_map(|object| object.id.namespace.clone());
         // The commands of a custom deploy need not say what they applied where.
-        let says_nothing = on_cluster.clone().any(|deployed| deployed.objects.is_empty());
-        let resources = self.state.project.iter().flat_map(|project| project.resources.values());
-        let enabled = resources.filter(|resource| self.is_enabled(resource.name.as_str()));
-        let watches = enabled.filter_map(|resource| resource.api()).flat_map(|api| &api.watches);
+        let says_nothing = deployed.is_some_and(|deployed| deployed.objects.is_empty());
+        let watches =
+            resource.api().filter(|_| self.is_enabled(name.as_str())).into_iter().flat_map(|api| &api.watches);
         let of_watches = watches.map(|watch| watch.namespace.clone()).filter(|namespace| !namespace.is_empty());
         of_objects.chain(self.options.namespace.clone().filter(|_| says_nothing)).chain(of_watches).collect()
     }
 
-    /// Changes whenever pods, deploys or the project do: what follows them need look only then.
-    pub fn revision(&self) -> u64 {
-        self.revision
+    /// The resources whose pods, containers or objects may have changed since the last call, and that of resources in the
+    /// project. What follows them need look at no others.
+    pub fn take_moved(&mut self) -> Moved {
+        self.absorb();
+        let places = std::mem::take(&mut self.attention.moved);
+        if std::mem::take(&mut self.attention.all_moved) {
+            return Moved::All;
+        }
+        Moved::Some(
+            places
+                .into_iter()
+                .filter_map(|place| self.state.resources.at(place))
+                .map(|(name, _)| name.clone())
+                .collect(),
+        )
     }
 
-    /// The pods of all resources; of those on the engine, each container counts as one.
+    /// Whether the containers of a resource are at this place.
+    pub fn is_at(&self, name: &ResourceName, place: ContainerPlace) -> bool {
+        match (self.target_of(name), place) {
+            (Some(Target::Kubernetes(_)), ContainerPlace::Cluster)
+            | (Some(Target::Compose(_)), ContainerPlace::Engine) => true,
+            (Some(Target::Kubernetes(_) | Target::Local(_) | Target::Compose(_)) | None, _) => false,
+        }
+    }
+
+    /// The resources whose containers are at this place.
+    pub fn resource_names(&self, place: ContainerPlace) -> impl Iterator<Item = &ResourceName> {
+        self.state.resources.keys().filter(move |name| self.is_at(name, place))
+    }
+
+    /// The pods of all resources at this place; of those on the engine, each container counts as one.
     pub fn pods_by_resource(&self, place: ContainerPlace) -> Vec<(ResourceName, Vec<Arc<Pod>>)> {
-        let is_there = |name: &ResourceName| {
-            matches!(self.target_of(name), Some(Target::Compose(_))) == (place == ContainerPlace::Engine)
-        };
-        let names = self.state.resources.keys().filter(|name| is_there(name));
-        names.map(|name| (name.clone(), self.pods_of(name.as_str()))).collect()
+        self.resource_names(place).map(|name| (name.clone(), self.pods_of(name.as_str()))).collect()
     }
 
     /// The Compose projects that have an enabled service.
-    pub fn compose_projects(&self) -> std::collections::BTreeSet<String> {
+    pub fn compose_projects(&self) -> BTreeSet<String> {
         let resources = self.state.project.iter().flat_map(|project| project.resources.values());
         resources
             .filter(|resource| self.is_enabled(resource.name.as_str()))
@@ -173,9 +234,11 @@ impl Engine {
         self.state.project.as_ref()?.resources.get(name).map(|resource| &resource.target)
     }
 
-    /// The objects that are deployed, and whose they are.
-    pub fn deployed_objects(&self) -> impl Iterator<Item = (Uid, ResourceName)> {
-        self.state.owners.iter().map(|(uid, name)| (uid.clone(), name.clone()))
+    /// The objects that are deployed of a resource and are its.
+    pub fn deployed_objects_of(&self, name: &ResourceName) -> impl Iterator<Item = Uid> {
+        let deployed = self.state.resources.get(name).and_then(|state| state.deployed.as_ref());
+        let objects = deployed.into_iter().flat_map(|deployed| &deployed.objects);
+        objects.map(|object| object.uid.clone()).filter(move |uid| self.state.owners.get(uid) == Some(name))
     }
 
     /// Whether the session has ended: everything that was started has been stopped.

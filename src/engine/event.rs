@@ -12,7 +12,7 @@ use crate::k8s::{ObjectId, Pod, Uid};
 use crate::project::{Project, ResourceName, WatchedTree};
 
 /// Names one piece of work that the engine asked for. A report about work that is no longer current is dropped.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct WorkId(pub u64);
 
 /// What happened.

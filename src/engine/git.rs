@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::engine::Engine;
-use super::record::covers;
 use super::state::GitWork;
 use crate::project::{Project, Resource, Target, WatchedTree};
 
@@ -25,12 +24,14 @@ impl Engine {
         let resources = ended.map(|(name, _)| name.clone()).collect();
         let config = self.state.config.running.is_some();
         self.state.git.insert(repository, GitWork { resources, config });
+        self.touch_all();
         self.note_readers();
     }
 
     pub(super) fn record_git_ended(&mut self, repository: &Path, changed: &[PathBuf], same: &[PathBuf]) {
         self.note_readers();
         let readers = self.state.git.remove(repository).unwrap_or_default();
+        self.touch_all();
         let seen: Vec<PathBuf> = same.iter().filter(|path| self.was_seen(&readers, path)).cloned().collect();
         let all: Vec<PathBuf> = changed.iter().cloned().chain(seen).collect();
         if !all.is_empty() {
@@ -54,7 +55,7 @@ impl Engine {
     /// Whether somebody may have read the file while it was another one.
     fn was_seen(&self, readers: &GitWork, path: &Path) -> bool {
         let Some(project) = self.project() else { return true };
-        let by_config = readers.config && covers(&self.state.config.files, path);
+        let by_config = readers.config && self.config_index.covers(path);
         by_config
             || readers
                 .resources

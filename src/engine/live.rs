@@ -60,7 +60,7 @@ impl Engine {
 
     pub(super) fn plan_live_updates(&mut self) {
         let Some(project) = self.state.project.clone() else { return };
-        for resource in project.resources.values() {
+        for resource in &self.looked_at(&project) {
             if live_images(&project, &resource.target).next().is_some()
                 && !self.place_is_away(&resource.target)
                 && !self.is_held_by_git(&project, resource)
@@ -91,7 +91,11 @@ impl Engine {
         let candidates = self.live_candidates(project, &resource.target, state);
         let keys: Vec<ContainerKey> =
             candidates.iter().filter_map(|candidate| container_key(&candidate.pod, &candidate.container)).collect();
-        if let Some(state) = self.state.resources.get_mut(name) {
+        let is_gone =
+            |(key, container): (&ContainerKey, &LiveContainer)| !keys.contains(key) && container.in_flight.is_none();
+        if state.live.iter().any(is_gone)
+            && let Some(state) = self.state.resources.get_mut(name)
+        {
             state.live.retain(|key, container| keys.contains(key) || container.in_flight.is_some());
         }
         let mut all_synced = !candidates.is_empty();
@@ -129,6 +133,7 @@ impl Engine {
         if all_synced
             && live_containers > 0
             && live_now
+            && self.state.resources.get(name).is_some_and(|state| state.consumed < up_to || state.live_up_to < up_to)
             && let Some(state) = self.state.resources.get_mut(name)
         {
             state.consumed = state.consumed.max(up_to);
@@ -280,20 +285,19 @@ impl Engine {
 
     /// The running containers that live update may go into, so that connections can be opened before they are needed.
     pub fn live_containers(&self, place: ContainerPlace) -> Vec<ContainerKey> {
+        self.resource_names(place).flat_map(|name| self.live_containers_of(name, place)).collect()
+    }
+
+    /// Those of one resource.
+    pub fn live_containers_of(&self, name: &ResourceName, place: ContainerPlace) -> Vec<ContainerKey> {
         let Some(project) = &self.state.project else { return Vec::new() };
-        let mut keys = Vec::new();
-        for (name, resource) in &project.resources {
-            let Some(state) = self.state.resources.get(name) else { continue };
-            if matches!(resource.target, Target::Compose(_)) != (place == ContainerPlace::Engine) {
-                continue;
-            }
-            for candidate in self.live_candidates(project, &resource.target, state) {
-                if matches!(candidate.container.state, ContainerState::Running { .. }) {
-                    keys.extend(container_key(&candidate.pod, &candidate.container));
-                }
-            }
-        }
-        keys
+        let (resource, state) = (project.resources.get(name), self.state.resources.get(name));
+        let Some((resource, state)) = resource.zip(state).filter(|_| self.is_at(name, place)) else {
+            return Vec::new();
+        };
+        let candidates = self.live_candidates(project, &resource.target, state);
+        let running = candidates.iter().filter(|it| matches!(it.container.state, ContainerState::Running { .. }));
+        running.filter_map(|candidate| container_key(&candidate.pod, &candidate.container)).collect()
     }
 
     /// Whether every running container of a resource holds all files that it should (the second half of "up to date").
@@ -346,9 +350,9 @@ impl Engine {
     }
 
     /// Says of resources whose changes are live update's why nothing else happens.
-    pub(super) fn hold_live(&mut self) {
-        let Some(project) = self.state.project.clone() else { return };
-        for (name, resource) in &project.resources {
+    pub(super) fn hold_live(&mut self, project: &Project, looked_at: &[Arc<Resource>]) {
+        for resource in looked_at {
+            let name = &resource.name;
             let Some(state) = self.state.resources.get(name) else { continue };
             if self.holds.contains_key(name) || state.update.is_some() || !state.enabled || !state.started_once {
                 continue;
@@ -360,7 +364,7 @@ impl Engine {
                 && self.is_live_updatable_now(resource)
             {
                 let hold = match &resource.target {
-                    _ if self.is_held_by_git(&project, resource) => Hold::WaitingForGit,
+                    _ if self.is_held_by_git(project, resource) => Hold::WaitingForGit,
                     target if !self.place_is_away(target) => Hold::WaitingForDeploy,
                     Target::Compose(_) => Hold::WaitingForDocker,
                     Target::Kubernetes(_) | Target::Local(_) => Hold::WaitingForCluster,

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::change_log::Sequence;
 use super::effect::Effect;
 use super::engine::{Engine, Mode};
+use super::event::WorkId;
 use super::hold::Hold;
 use super::snapshot::Connection;
 use super::state::Work;
@@ -24,21 +25,41 @@ impl Engine {
             return;
         }
         self.plan_config();
+        self.absorb();
+        // Those that were touched are drawn anew in any case; the others only when they wait for something else now.
+        let held: Vec<(usize, Option<Hold>)> =
+            self.attention.active.iter().map(|place| (*place, self.hold_at(*place).cloned())).collect();
         self.plan_live_updates();
         self.advance_updates();
         self.plan_updates();
+        for (place, before) in held {
+            if self.hold_at(place) != before.as_ref() {
+                self.attention.unseen.insert(place);
+            }
+        }
+        self.settle();
         self.plan_stale_prune();
         self.plan_image_prune();
         self.judge();
     }
 
+    fn hold_at(&self, place: usize) -> Option<&Hold> {
+        let (name, _) = self.state.resources.at(place)?;
+        self.holds.get(name)
+    }
+
     fn plan_quit(&mut self) {
-        for work in self.state.works.keys() {
+        // Once: what is cancelled reports its end by itself.
+        for work in self.state.works.keys().filter(|work| **work > self.state.cancelled_up_to) {
             self.effects.push(Effect::Cancel { work: *work });
         }
-        // Once: what is cancelled reports its end by itself.
-        self.effects
-            .dedup_by(|a, b| matches!((a, b), (Effect::Cancel { work: a }, Effect::Cancel { work: b }) if a == b));
+        self.state.cancelled_up_to = WorkId(self.state.next_work);
+    }
+
+    /// The resources that the plan looks at, in the order of the project.
+    pub(super) fn looked_at(&self, project: &Project) -> Vec<Arc<Resource>> {
+        let places = self.attention.active.iter();
+        places.filter_map(|place| Some(Arc::clone(project.resources.get_index(*place)?.1))).collect()
     }
 
     fn plan_config(&mut self) {
@@ -54,7 +75,13 @@ impl Engine {
     /// What earlier sessions created and the project no longer has is deleted once everything has been deployed.
     fn plan_stale_prune(&mut self) {
         let Some(project) = self.state.project.clone() else { return };
+        let waits = |name: &ResourceName| {
+            let state = self.state.resources.get(name);
+            state.is_some_and(|state| state.enabled && state.started_once && state.deployed.is_none())
+        };
         if self.state.pruned_stale
+            || !self.index.needs_cluster
+            || self.state.stale_waits_for.as_ref().is_some_and(waits)
             || self.state.config.failed
             || self.state.config.running.is_some()
             || self.cluster_is_away()
@@ -69,6 +96,7 @@ impl Engine {
                 continue;
             }
             if state.deployed.is_none() {
+                self.state.stale_waits_for = Some(name.clone());
                 return;
             }
             deployed = true;
@@ -161,7 +189,7 @@ impl Engine {
         reasons
     }
 
-    fn is_candidate(&self, resource: &Resource) -> bool {
+    pub(super) fn is_candidate(&self, resource: &Resource) -> bool {
         let Some(state) = self.state.resources.get(&resource.name) else { return false };
         if !state.enabled || state.update.is_some() || state.stopped {
             return false;
@@ -178,11 +206,16 @@ impl Engine {
 
     fn plan_updates(&mut self) {
         loop {
-            self.holds.clear();
+            self.absorb();
             let Some(project) = self.state.project.clone() else { return };
+            let looked_at = self.looked_at(&project);
+            self.attention.looks += looked_at.len() as u64;
+            for resource in &looked_at {
+                self.holds.remove(&resource.name);
+            }
             let candidates: Vec<Arc<Resource>> =
-                project.resources.values().filter(|resource| self.is_candidate(resource)).cloned().collect();
-            self.hold_manual(&project);
+                looked_at.iter().filter(|resource| self.is_candidate(resource)).cloned().collect();
+            self.hold_manual(&looked_at);
             let mut free = Vec::new();
             for resource in candidates {
                 match self.hold_of(&project, &resource) {
@@ -192,7 +225,7 @@ impl Engine {
                     None => free.push(resource),
                 }
             }
-            self.hold_live();
+            self.hold_live(&project, &looked_at);
             if free.is_empty() {
                 return;
             }
@@ -210,11 +243,12 @@ impl Engine {
     }
 
     fn running_updates(&self) -> usize {
-        self.state.resources.values().filter(|resource| resource.update.is_some()).count()
+        self.attention.updating.len()
     }
 
-    fn hold_manual(&mut self, project: &Project) {
-        for (name, resource) in &project.resources {
+    fn hold_manual(&mut self, looked_at: &[Arc<Resource>]) {
+        for resource in looked_at {
+            let name = &resource.name;
             let waits = resource.trigger_mode == TriggerMode::Manual
                 && !self.state.trigger_queue.contains(name)
                 && self.state.resources.get(name).is_some_and(|state| {
@@ -239,14 +273,16 @@ impl Engine {
         if self.is_held_by_git(project, resource) {
             return Some(Hold::WaitingForGit);
         }
-        let updating = || self.state.resources.iter().filter(|(_, state)| state.update.is_some());
-        let alone =
-            updating().find(|(name, _)| project.resources.get(*name).is_some_and(|other| must_run_alone(other)));
-        if let Some((name, _)) = alone {
+        let updating = || {
+            let places = self.attention.updating.iter();
+            places.filter_map(|place| self.state.resources.at(*place)).map(|(name, _)| name)
+        };
+        let alone = updating().find(|name| project.resources.get(*name).is_some_and(|other| must_run_alone(other)));
+        if let Some(name) = alone {
             return Some(Hold::WaitingForLocal(name.clone()));
         }
         if must_run_alone(resource) {
-            let others: Vec<ResourceName> = updating().map(|(name, _)| name.clone()).collect();
+            let others: Vec<ResourceName> = updating().cloned().collect();
             if !others.is_empty() {
                 return Some(Hold::MustRunAlone(others));
             }

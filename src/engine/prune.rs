@@ -48,7 +48,7 @@ impl Engine {
             && !self.state.config.pending
             && !self.state.config.failed
             && self.state.trigger_queue.is_empty()
-            && self.state.resources.values().all(|resource| resource.update.is_none())
+            && self.attention.updating.is_empty()
             && self.state.images.values().all(|image| image.building.is_none())
             && self.holds.values().all(|hold| *hold == Hold::Manual)
     }

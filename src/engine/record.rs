@@ -1,5 +1,6 @@
 //! Event to facts: writes down what happened. What to do about it is decided by the plan.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -12,7 +13,7 @@ use super::snapshot::Connection;
 use super::state::{JobEnd, Work};
 use crate::diagnostic::count;
 use crate::logs::Level;
-use crate::project::{ResourceName, Target, TriggerMode, WatchedTree, map_paths};
+use crate::project::{ImageName, ResourceName, Target, TriggerMode, WatchedTree, map_paths};
 
 /// A build that newer saves have made stale this often in a row runs to its end, so that somebody who saves all the
 /// time gets a result at all.
@@ -33,18 +34,18 @@ impl Engine {
             }
             Event::ProbeChanged { work, ready } => self.record_probe(work, ready),
             Event::PodsListed { namespace, pods } => {
-                self.state.pods.retain(|_, pod| pod.namespace != namespace);
-                self.state.pods.extend(pods.into_iter().map(|pod| (pod.uid.clone(), Arc::new(pod))));
+                self.state.pods.list(&namespace, pods);
                 self.refresh_all_runtimes();
             }
             Event::PodChanged(pod) => {
                 let pod = Arc::new(*pod);
-                self.state.pods.insert(pod.uid.clone(), Arc::clone(&pod));
+                self.state.pods.insert(Arc::clone(&pod));
                 self.refresh_runtimes_of(&pod);
             }
             Event::PodDeleted(uid) => {
                 if let Some(pod) = self.state.pods.remove(&uid) {
                     self.refresh_runtimes_of(&pod);
+                    self.state.shown_in.remove(&uid);
                 }
             }
             Event::JobFinished { uid, succeeded, message } => {
@@ -65,6 +66,7 @@ impl Engine {
                 }
             }
             Event::DockerChanged(connection) => {
+                let before = self.state.docker.clone();
                 self.log_connection("the Docker engine", self.state.docker.clone(), &connection);
                 self.state.docker_lost_since = lost_since(&connection, self.state.docker_lost_since, self.now);
                 self.state.docker_seen |= connection == Connection::Ok;
@@ -72,8 +74,12 @@ impl Engine {
                     self.state.config.pending = true;
                 }
                 self.state.docker = Some(connection);
+                if self.state.docker != before {
+                    self.touch_all();
+                }
             }
             Event::ClusterChanged(connection) => {
+                let before = self.state.cluster.clone();
                 self.log_connection("the cluster", self.state.cluster.clone(), &connection);
                 if matches!(connection, Connection::Lost(_)) && !self.cluster_is_away() {
                     self.cancel_transfers();
@@ -81,6 +87,9 @@ impl Engine {
                 self.state.cluster_lost_since = lost_since(&connection, self.state.cluster_lost_since, self.now);
                 self.state.cluster_seen |= connection == Connection::Ok;
                 self.state.cluster = Some(connection);
+                if self.state.cluster != before {
+                    self.touch_all();
+                }
             }
             Event::Woken => {}
         }
@@ -197,44 +206,40 @@ impl Engine {
 
     pub(super) fn record_files(&mut self, paths: &[PathBuf]) {
         let Some(project) = self.state.project.clone() else {
-            self.state.config.pending |= paths.iter().any(|path| covers(&self.state.config.files, path));
+            self.state.config.pending |= paths.iter().any(|path| self.config_index.covers(path));
             return;
         };
         let sequence = Sequence(self.state.sequence.0 + 1);
         self.state.sequence = sequence;
+        let mut images: BTreeSet<ImageName> = BTreeSet::new();
         for path in paths {
             if project.global_filter.ignores(path) {
                 continue;
             }
-            self.state.config.pending |= covers(&self.state.config.files, path);
-            for (name, image) in &project.images {
-                if covers(&image.watched, path) {
-                    let state = self.state.images.entry(name.clone()).or_default();
-                    state.changes.record(path, sequence);
-                    state.failed = None;
-                }
+            self.state.config.pending |= self.config_index.covers(path);
+            for name in self.index.images.covering(path) {
+                let state = self.state.images.get_or_default(name);
+                state.changes.record(path, sequence);
+                state.failed = None;
+                images.insert(name.clone());
             }
-            for (name, resource) in &project.resources {
-                let is_watched = match &resource.target {
-                    Target::Local(local) => covers(&local.watched, path),
-                    Target::Kubernetes(target) => target.watched().any(|tree| tree.covers(path)),
-                    Target::Compose(_) => false,
-                };
-                if is_watched && let Some(state) = self.state.resources.get_mut(name) {
+            for name in self.index.resources.covering(path) {
+                if let Some(state) = self.state.resources.get_mut(name) {
                     state.changes.record(path, sequence);
                 }
             }
         }
         let counted = paths.iter().map(PathBuf::as_path).filter(|path| !project.global_filter.ignores(path));
         self.record_watched_files(&project, counted);
-        self.cancel_stale_builds(sequence);
+        self.cancel_stale_builds(&images, sequence);
     }
 
     /// A running build whose input has just changed is cancelled, unless live update brings the change anyway.
-    fn cancel_stale_builds(&mut self, sequence: Sequence) {
+    fn cancel_stale_builds(&mut self, images: &BTreeSet<ImageName>, sequence: Sequence) {
         let Some(project) = self.state.project.clone() else { return };
         let mut cancels = Vec::new();
-        for (name, state) in &self.state.images {
+        for name in images {
+            let Some(state) = self.state.images.get(name) else { continue };
             let Some(building) = &state.building else { continue };
             if building.stale || state.cancelled >= MAX_STALE_CANCELS || state.changes.latest() < sequence {
                 continue;

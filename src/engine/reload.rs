@@ -1,11 +1,13 @@
 //! A new configuration is a diff: untouched resources are untouched (reference §3.11).
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
+
+use indexmap::IndexMap;
 
 use super::effect::Effect;
 use super::engine::Engine;
 use super::event::ConfigOutcome;
+use super::index::{ProjectIndex, TreeIndex};
 use super::snapshot::{ForwardSnapshot, ForwardState};
 use super::state::{ResourceState, Stage, Work};
 use crate::diagnostic::Diagnostic;
@@ -22,6 +24,7 @@ impl Engine {
         self.state.config.loads += 1;
         self.state.config.duration = Some(outcome.duration);
         self.state.config.files = outcome.config_files;
+        self.config_index = TreeIndex::of(&self.state.config.files);
         self.state.config.diagnostics = Arc::new(outcome.diagnostics);
         self.state.config.failed = outcome.project.is_none();
         self.state.config.needs_engine = outcome.needs_engine;
@@ -62,6 +65,8 @@ impl Engine {
 
     fn adopt(&mut self, project: &Arc<Project>) {
         let old = self.state.project.replace(Arc::clone(project));
+        self.index = ProjectIndex::new(project);
+        self.holds.retain(|name, _| project.resources.contains_key(name));
         self.effects.push(Effect::Adopt { project: Arc::clone(project) });
         if let Some(old) = &old {
             for (name, resource) in &old.resources {
@@ -71,10 +76,11 @@ impl Engine {
                 }
             }
         }
-        self.state.images.retain(|name, _| project.images.contains_key(name));
+        let mut images = self.state.images.replace(IndexMap::new());
         for (name, image) in &project.images {
             let before = old.as_ref().and_then(|old| old.images.get(name));
-            let state = self.state.images.entry(name.clone()).or_default();
+            let state = self.state.images.get_or_default(name);
+            *state = images.swap_remove(name).unwrap_or_default();
             if before.is_some_and(|before| !same_build(before, image)) {
                 // Its results are dropped; what is being built now is of the old definition.
                 state.built = None;
@@ -85,17 +91,19 @@ impl Engine {
                 }
             }
         }
-        let known: BTreeSet<ResourceName> = self.state.resources.keys().cloned().collect();
+        let mut former = self.state.resources.replace(IndexMap::new());
         let mut switched = Vec::new();
-        let mut order = indexmap::IndexMap::new();
+        let mut order = IndexMap::with_capacity(project.resources.len());
         for (name, resource) in &project.resources {
-            let mut state = self.state.resources.swap_remove(name).unwrap_or_else(|| ResourceState {
+            let known = former.swap_remove(name);
+            let is_known = known.is_some();
+            let mut state = known.unwrap_or_else(|| ResourceState {
                 enabled: resource.enabled,
                 consumed: self.state.sequence,
                 ..ResourceState::default()
             });
             let before = old.as_ref().and_then(|old| old.resources.get(name));
-            if known.contains(name)
+            if is_known
                 && let Some(before) = before
                 && state.started_once
                 && changed(before, resource, old.as_deref(), project)
@@ -112,7 +120,7 @@ impl Engine {
             state.forwards = forwards(resource, std::mem::take(&mut state.forwards), before);
             order.insert(name.clone(), state);
         }
-        self.state.resources = order;
+        self.state.resources.replace(order);
         self.state.trigger_queue.retain(|name| project.resources.contains_key(name));
         for (name, enabled) in switched {
             if enabled {
@@ -133,7 +141,7 @@ impl Engine {
         self.delete_deployed(resource, project, false, applied);
         self.remove_service(resource, project, false);
         self.state.owners.retain(|_, owner| owner != name);
-        self.state.resources.shift_remove(name);
+        self.state.resources.remove(name);
         self.log(Some(name.clone()), Level::Info, "removed: it is no longer in the configuration");
     }
 

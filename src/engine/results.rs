@@ -106,7 +106,12 @@ impl Engine {
     fn record_deploy(&mut self, name: &ResourceName, result: Result<Deployment, WorkError>) {
         match result {
             Ok(deployment) => {
-                self.state.owners.retain(|_, owner| owner != name);
+                let former = self.state.resources.get(name).and_then(|state| state.deployed.as_ref());
+                for object in former.iter().flat_map(|deployed| &deployed.objects) {
+                    if self.state.owners.get(&object.uid).is_some_and(|owner| owner == name) {
+                        self.state.owners.remove(&object.uid);
+                    }
+                }
                 for object in &deployment.objects {
                     self.state.owners.insert(object.uid.clone(), name.clone());
                 }

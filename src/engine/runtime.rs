@@ -1,13 +1,16 @@
 //! What the pods and processes of a resource amount to (reference §3.8, §3.9).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::engine::Engine;
+use super::event::compose_owner;
 use super::state::{ResourceState, Runtime, ServeState};
 use super::status::RuntimeStatus;
-use crate::k8s::{ContainerState, Pod, PodPhase, PodsState, PodsStatus};
-use crate::project::{DiscoveryStrategy, KubernetesTarget, PodReadiness, Resource, ResourceName, Target};
+use crate::k8s::{ContainerState, Pod, PodPhase, PodsState, PodsStatus, Uid};
+use crate::project::{
+    ComposeTarget, DiscoveryStrategy, KubernetesTarget, PodReadiness, Resource, ResourceName, Target,
+};
 
 impl Engine {
     pub(super) fn refresh_all_runtimes(&mut self) {
@@ -22,13 +25,15 @@ impl Engine {
         let Some(project) = self.state.project.clone() else { return };
         let mut names: BTreeSet<ResourceName> =
             pod.owners.iter().chain([&pod.uid]).filter_map(|uid| self.state.owners.get(uid)).cloned().collect();
-        for (name, resource) in &project.resources {
-            if let Target::Kubernetes(target) = &resource.target
+        for name in &self.index.with_selectors {
+            if let Some(Target::Kubernetes(target)) = project.resources.get(name).map(|resource| &resource.target)
                 && matches_selectors(target, pod)
             {
                 names.insert(name.clone());
             }
         }
+        // Those that it belonged to before.
+        names.extend(self.state.shown_in.get(&pod.uid).into_iter().flatten().cloned());
         for name in names {
             self.refresh_runtime(&name);
         }
@@ -37,14 +42,16 @@ impl Engine {
     pub(super) fn refresh_runtime(&mut self, name: &ResourceName) {
         let Some(resource) = self.project().and_then(|project| project.resources.get(name)).cloned() else { return };
         let Some(state) = self.state.resources.get(name) else { return };
+        let project_place = self.project().and_then(|project| project.resources.get_index_of(name));
         let mut runtime = match &resource.target {
             Target::Local(local) => local_runtime(local.serve_cmd.is_some(), state),
             Target::Kubernetes(target) => self.kubernetes_runtime(&resource, target, state),
-            Target::Compose(_) => self.compose_runtime(&resource, state),
+            Target::Compose(target) => self.compose_runtime(&resource, target, state),
         };
         let now = self.now;
         let Some(state) = self.state.resources.get_mut(name) else { return };
-        state.runtime.pods.clone_from(&runtime.pods);
+        let former = std::mem::replace(&mut state.runtime.pods, runtime.pods.clone());
+        self.note_shown(name, &former, &runtime.pods);
         if runtime.status == RuntimeStatus::Ok && self.containers_are_behind(&resource) {
             runtime.status = RuntimeStatus::Pending;
             "changed files are being copied into a new container".clone_into(&mut runtime.message);
@@ -62,7 +69,25 @@ impl Engine {
             _ => state.unready_since.or(Some(now)),
         };
         state.runtime = runtime;
-        self.revision += 1;
+        self.attention.moved.extend(project_place);
+    }
+
+    /// Remembers which resources show which pods.
+    fn note_shown(&mut self, name: &ResourceName, former: &[Uid], now: &[Uid]) {
+        if former == now {
+            return;
+        }
+        for uid in former {
+            if let Some(names) = self.state.shown_in.get_mut(uid) {
+                names.remove(name);
+                if names.is_empty() {
+                    self.state.shown_in.remove(uid);
+                }
+            }
+        }
+        for uid in now {
+            self.state.shown_in.entry(uid.clone()).or_default().insert(name.clone());
+        }
     }
 
     fn kubernetes_runtime(&self, resource: &Resource, target: &KubernetesTarget, state: &ResourceState) -> Runtime {
@@ -71,21 +96,17 @@ impl Engine {
             let status = if requested { RuntimeStatus::Pending } else { RuntimeStatus::None };
             return Runtime { status, ..Runtime::default() };
         };
-        let mine: Vec<Arc<Pod>> = self
-            .state
-            .pods
-            .values()
-            .filter(|pod| {
-                let owned = target.discovery == DiscoveryStrategy::Default
-                    && pod
-                        .owners
-                        .iter()
-                        .chain([&pod.uid])
-                        .any(|uid| self.state.owners.get(uid).is_some_and(|owner| *owner == resource.name));
-                owned || matches_selectors(target, pod)
-            })
-            .cloned()
-            .collect();
+        let mut mine: BTreeMap<&Uid, &Arc<Pod>> = BTreeMap::new();
+        if target.discovery == DiscoveryStrategy::Default {
+            let own = deployed.objects.iter().map(|object| &object.uid);
+            let own = own.filter(|uid| self.state.owners.get(uid).is_some_and(|owner| *owner == resource.name));
+            mine.extend(own.flat_map(|uid| self.state.pods.owned_by(uid)).map(|pod| (&pod.uid, pod)));
+        }
+        if !target.extra_pod_selectors.is_empty() {
+            let selected = self.state.pods.values().filter(|pod| matches_selectors(target, pod));
+            mine.extend(selected.map(|pod| (&pod.uid, pod)));
+        }
+        let mine: Vec<Arc<Pod>> = mine.into_values().cloned().collect();
         let current = crate::k8s::current_pods(&mine, &deployed.template_hashes);
         let pods = current.iter().map(|pod| pod.uid.clone()).collect();
         let job = deployed.objects.iter().find_map(|object| {
@@ -118,12 +139,11 @@ impl Engine {
     }
 
     /// Reference §3.17: running or ended with 0 is well; health is shown and not waited for.
-    fn compose_runtime(&self, resource: &Resource, state: &ResourceState) -> Runtime {
+    fn compose_runtime(&self, resource: &Resource, target: &ComposeTarget, state: &ResourceState) -> Runtime {
         let requested = state.enabled && (state.started_once || resource.auto_init);
-        let is_mine = |pod: &Arc<Pod>| {
-            pod.owners.iter().any(|uid| self.state.owners.get(uid).is_some_and(|owner| *owner == resource.name))
-        };
-        let mut mine: Vec<&Arc<Pod>> = self.state.pods.values().filter(|pod| is_mine(pod)).collect();
+        let service = compose_owner(&target.project.name, &target.service);
+        let is_owner = self.state.owners.get(&service).is_some_and(|owner| *owner == resource.name);
+        let mut mine: Vec<&Arc<Pod>> = if is_owner { self.state.pods.owned_by(&service).collect() } else { Vec::new() };
         // What is on its way out does not count; but somebody else may have made all of them anew.
         let is_current = |pod: &&Arc<Pod>| {
             state.deployed.as_ref().is_some_and(|deployed| deployed.template_hashes.contains(&*pod.uid.0))

@@ -35,7 +35,7 @@ pub struct Snapshot {
     /// The cluster.
     pub cluster: Connection,
     /// Resources in the order of the project.
-    pub resources: Vec<ResourceSnapshot>,
+    pub resources: ResourceRows,
     /// What the user can press.
     pub buttons: Vec<Arc<Button>>,
     /// Commands of the API.
@@ -44,6 +44,93 @@ pub struct Snapshot {
     pub phase: SessionPhase,
     /// How a CI run ended; always `None` in `up`.
     pub verdict: Option<Verdict>,
+}
+
+/// The rows of a picture, in the order of the project. Pictures share the rows that are the same, and all of them when none
+/// has changed: a new picture costs what has changed, and a pointer for each row if something has.
+#[derive(Clone, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(transparent)]
+pub struct ResourceRows(Arc<Vec<Arc<ResourceSnapshot>>>);
+
+impl ResourceRows {
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// From the first to the last.
+    pub fn iter(&self) -> RowIter<'_> {
+        self.0.iter().map(|row| &**row)
+    }
+
+    /// Copies of all.
+    pub fn to_vec(&self) -> Vec<ResourceSnapshot> {
+        self.iter().cloned().collect()
+    }
+
+    /// From the first to the last, to be told apart by where they are in memory.
+    pub fn shared(&self) -> &[Arc<ResourceSnapshot>] {
+        &self.0
+    }
+
+    /// Whether these are the same rows in memory.
+    pub fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
+    /// For changing them; those that another picture shares are copied first.
+    pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut ResourceSnapshot> {
+        Arc::make_mut(&mut self.0).iter_mut().map(Arc::make_mut)
+    }
+
+    /// Puts other rows in place of those at these places.
+    pub(super) fn change(&mut self, rows: Vec<(usize, ResourceSnapshot)>) {
+        if rows.is_empty() {
+            return;
+        }
+        let all = Arc::make_mut(&mut self.0);
+        for (place, row) in rows {
+            all[place] = Arc::new(row);
+        }
+    }
+}
+
+/// See [`ResourceRows::iter`].
+pub type RowIter<'a> =
+    std::iter::Map<std::slice::Iter<'a, Arc<ResourceSnapshot>>, fn(&'a Arc<ResourceSnapshot>) -> &'a ResourceSnapshot>;
+
+impl<'a> IntoIterator for &'a ResourceRows {
+    type Item = &'a ResourceSnapshot;
+    type IntoIter = RowIter<'a>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
+impl FromIterator<ResourceSnapshot> for ResourceRows {
+    fn from_iter<T: IntoIterator<Item = ResourceSnapshot>>(rows: T) -> Self {
+        Self(Arc::new(rows.into_iter().map(Arc::new).collect()))
+    }
+}
+
+impl From<Vec<ResourceSnapshot>> for ResourceRows {
+    fn from(rows: Vec<ResourceSnapshot>) -> Self {
+        rows.into_iter().collect()
+    }
+}
+
+impl std::ops::Index<usize> for ResourceRows {
+    type Output = ResourceSnapshot;
+
+    fn index(&self, place: usize) -> &ResourceSnapshot {
+        &self.0[place]
+    }
 }
 
 /// A command of the API.

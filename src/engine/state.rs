@@ -11,12 +11,14 @@ use super::change_log::{ChangeLog, Sequence};
 use super::detail::LastSync;
 use super::effect::{ContainerKey, Step};
 use super::event::{BuiltImage, DeployedObject, WorkId};
+use super::pod_table::PodTable;
 use super::prune::Pruned;
 use super::snapshot::{Connection, ForwardSnapshot, StepRecord, UpdateOutcome, UpdateRecord};
 use super::status::{RuntimeStatus, SessionTime, UpdateKind, UpdateReason};
+use super::tracked::Tracked;
 use super::verdict::Verdict;
 use crate::diagnostic::Diagnostic;
-use crate::k8s::{ObjectId, Pod, Uid};
+use crate::k8s::{ObjectId, Uid};
 use crate::project::{ImageName, Project, ResourceName, WatchedTree};
 
 /// How many ended updates are kept per resource.
@@ -27,8 +29,9 @@ pub(super) const HISTORY: usize = 10;
 pub(super) struct State {
     pub project: Option<Arc<Project>>,
     pub config: ConfigState,
-    pub resources: IndexMap<ResourceName, ResourceState>,
-    pub images: BTreeMap<ImageName, ImageState>,
+    /// In the order of the project.
+    pub resources: Tracked<ResourceName, ResourceState>,
+    pub images: Tracked<ImageName, ImageState>,
     /// By container instance: what earlier sessions sent there and is different now.
     pub outdated: HashMap<String, Vec<PathBuf>>,
     /// Work trees in which git is at work, by their roots.
@@ -41,14 +44,20 @@ pub(super) struct State {
     pub trigger_queue: VecDeque<ResourceName>,
     pub docker: Option<Connection>,
     pub cluster: Option<Connection>,
-    pub pods: HashMap<Uid, Arc<Pod>>,
+    pub pods: PodTable,
+    /// The resources that show a pod.
+    pub shown_in: HashMap<Uid, BTreeSet<ResourceName>>,
     /// Applied objects, for finding whose a pod is.
     pub owners: HashMap<Uid, ResourceName>,
     pub finished_jobs: HashMap<Uid, JobEnd>,
     pub works: BTreeMap<WorkId, Work>,
     pub next_work: u64,
     pub quitting: bool,
+    /// Everything up to this work has been cancelled because the session ends.
+    pub cancelled_up_to: WorkId,
     pub pruned_stale: bool,
+    /// A resource whose first deploy the removal of stale objects waits for.
+    pub stale_waits_for: Option<ResourceName>,
     /// When what is left of earlier builds was removed last.
     pub pruned_images: Option<Pruned>,
     /// Images that the session has built.

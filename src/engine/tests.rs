@@ -9,6 +9,7 @@ mod live;
 mod local;
 mod prune;
 mod random;
+mod scale;
 mod updates;
 
 use std::collections::{BTreeMap, HashMap};
@@ -201,6 +202,8 @@ fn project(images: &[Arc<Image>], resources: Vec<Resource>) -> Arc<Project> {
 /// Runs the engine and answers its effects by hand.
 struct Script {
     engine: Engine,
+    /// The same engine, but for that everything is looked at on every event: nothing may come out differently.
+    thorough: Option<Engine>,
     now: SessionTime,
     /// Effects that have not been answered, in order.
     open: Vec<Effect>,
@@ -210,7 +213,7 @@ struct Script {
 
 impl Script {
     fn new(mode: Mode, project: &Arc<Project>) -> Self {
-        let engine = Engine::new(EngineOptions {
+        let options = EngineOptions {
             mode,
             entry_file: "/p/Devfile".into(),
             args: Vec::new(),
@@ -218,8 +221,10 @@ impl Script {
             context: None,
             namespace: None,
             outdated: HashMap::from([("left".to_owned(), vec!["/p/web/src/old.py".into(), "/p/web/old.txt".into()])]),
-        });
-        let mut script = Self { engine, now: SessionTime::default(), open: vec![], seen: vec![] };
+        };
+        let thorough = Some(Engine::new(options.clone()));
+        let engine = Engine::new(options);
+        let mut script = Self { engine, thorough, now: SessionTime::default(), open: vec![], seen: vec![] };
         script.send(Event::Woken);
         script.load(project);
         script
@@ -231,7 +236,17 @@ impl Script {
 
     fn send(&mut self, event: Event) {
         self.now = self.now + Duration::from_millis(1);
-        for effect in self.engine.handle(event, self.now) {
+        let thorough = self.thorough.as_mut().map(|engine| {
+            engine.touch_all();
+            engine.handle(event.clone(), self.now)
+        });
+        let effects = self.engine.handle(event, self.now);
+        if let (Some(engine), Some(expected)) = (&mut self.thorough, thorough) {
+            let texts = |effects: &[Effect]| effects.iter().map(text).collect::<Vec<_>>();
+            assert_eq!(texts(&effects), texts(&expected), "a resource was not looked at");
+            assert_eq!(self.engine.snapshot(), engine.snapshot(), "a row was not made anew");
+        }
+        for effect in effects {
             if let Some(text) = short(&effect) {
                 self.seen.push(text);
             }
@@ -316,13 +331,21 @@ impl Script {
         self.asked();
     }
 
-    fn row(&self, name: &str) -> ResourceSnapshot {
+    fn row(&mut self, name: &str) -> ResourceSnapshot {
         let snapshot = self.engine.snapshot();
-        snapshot.resources.into_iter().find(|row| row.name.as_str() == name).expect("a row")
+        snapshot.resources.iter().find(|row| row.name.as_str() == name).expect("a row").clone()
     }
 
-    fn hold(&self, name: &str) -> Option<Hold> {
+    fn hold(&mut self, name: &str) -> Option<Hold> {
         self.row(name).hold
+    }
+}
+
+/// All of an effect that is worth comparing.
+fn text(effect: &Effect) -> String {
+    match effect {
+        Effect::Log { resource, text, .. } => format!("{resource:?}: {text}"),
+        other => format!("{:?} {:?}", short(other), work_of(other)),
     }
 }
 

@@ -84,11 +84,13 @@ impl Engine {
 
     /// Takes each running update one step further, if it waits for nothing.
     pub(super) fn advance_updates(&mut self) {
+        self.absorb();
         let Some(project) = self.state.project.clone() else { return };
         let names: Vec<ResourceName> = self
-            .state
-            .resources
+            .attention
+            .updating
             .iter()
+            .filter_map(|place| self.state.resources.at(*place))
             .filter(|(_, state)| state.update.as_ref().is_some_and(Update::is_building))
             .map(|(name, _)| name.clone())
             .collect();
@@ -208,7 +210,7 @@ impl Engine {
             }
         }
         let building = Building { work, resource: resource.name.clone(), contains, bases: bases.clone(), stale: false };
-        self.state.images.entry(image.name.clone()).or_default().building = Some(building);
+        self.state.images.get_or_default(&image.name).building = Some(building);
         let length = if is_live_update_only(image) { 0 } else { steps_of_build(target) };
         let step = self.next_step(&resource.name, length);
         let now = self.now;

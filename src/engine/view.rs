@@ -17,13 +17,9 @@ const PENDING_FILES: usize = 5;
 
 impl Engine {
     /// A picture of the session as of the newest event.
-    pub fn snapshot(&self) -> Snapshot {
+    pub fn snapshot(&mut self) -> Snapshot {
+        self.refresh_rows();
         let project = self.state.project.as_ref();
-        let resources = project
-            .into_iter()
-            .flat_map(|project| project.resources.values())
-            .filter_map(|resource| Some(self.resource_snapshot(resource, self.state.resources.get(&resource.name)?)))
-            .collect();
         Snapshot {
             project: project.map(|project| project.name.clone()),
             entry_file: self.options.entry_file.clone(),
@@ -34,12 +30,34 @@ impl Engine {
             config: self.config_snapshot(),
             docker: self.state.docker.clone().unwrap_or(Connection::NotNeeded),
             cluster: self.state.cluster.clone().unwrap_or(Connection::NotNeeded),
-            resources,
+            resources: self.rows.clone(),
             buttons: project.map(|project| project.api.buttons.values().cloned().collect()).unwrap_or_default(),
             commands: self.command_snapshots(),
             phase: self.phase(),
             verdict: self.state.verdict.clone(),
         }
+    }
+
+    /// Makes the rows anew that something has touched since the newest picture.
+    fn refresh_rows(&mut self) {
+        self.absorb();
+        let unseen = std::mem::take(&mut self.attention.unseen);
+        let all_unseen = std::mem::take(&mut self.attention.all_unseen);
+        let row = |place: usize| {
+            let (_, resource) = self.state.project.as_ref()?.resources.get_index(place)?;
+            Some(self.resource_snapshot(resource, self.state.resources.get(&resource.name)?))
+        };
+        if all_unseen {
+            self.rows = (0..self.state.resources.len()).filter_map(row).collect();
+            self.attention.rows += self.rows.len() as u64;
+            return;
+        }
+        let rows: Vec<(usize, ResourceSnapshot)> =
+            unseen.into_iter().filter_map(|place| Some((place, row(place)?))).collect();
+        self.attention.rows += rows.len() as u64;
+        let known = &self.rows;
+        let changed = rows.into_iter().filter(|(place, row)| known[*place] != *row).collect();
+        self.rows.change(changed);
     }
 
     fn config_snapshot(&self) -> ConfigSnapshot {

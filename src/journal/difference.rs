@@ -1,6 +1,7 @@
 //! Two pictures in, what happened between them out. Pure.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use super::happening::Happening;
 use crate::engine::{
@@ -16,23 +17,7 @@ pub fn differences(before: &Snapshot, after: &Snapshot) -> Vec<(SessionTime, Hap
     connection(&before.docker, &after.docker, |state, error| tell(Happening::Docker { state, error }));
     connection(&before.cluster, &after.cluster, |state, error| tell(Happening::Cluster { state, error }));
     config(before, after, &mut tell);
-    let known: HashMap<&ResourceName, &ResourceSnapshot> = before.resources.iter().map(|it| (&it.name, it)).collect();
-    for resource in &after.resources {
-        match known.get(&resource.name) {
-            // Pictures of what did not change are equal, and most did not.
-            Some(old) if *old == resource => {}
-            Some(old) => compare(Some(old), resource, after.now, &mut found),
-            None => {
-                found.push((after.now, Happening::ResourceAdded { resource: resource.name.clone() }));
-                compare(None, resource, after.now, &mut found);
-            }
-        }
-    }
-    if !before.resources.is_empty() {
-        let left: std::collections::HashSet<&ResourceName> = after.resources.iter().map(|it| &it.name).collect();
-        let gone = before.resources.iter().filter(|it| !left.contains(&it.name));
-        found.extend(gone.map(|it| (after.now, Happening::ResourceRemoved { resource: it.name.clone() })));
-    }
+    resources(before, after, &mut found);
     if before.verdict != after.verdict
         && let Some(verdict) = &after.verdict
     {
@@ -48,6 +33,40 @@ pub fn differences(before: &Snapshot, after: &Snapshot) -> Vec<(SessionTime, Hap
         found.push((after.now, Happening::Stopping));
     }
     found
+}
+
+fn resources(before: &Snapshot, after: &Snapshot, found: &mut Vec<(SessionTime, Happening)>) {
+    if before.resources.is_same(&after.resources) {
+        return;
+    }
+    let (old_rows, new_rows) = (before.resources.shared(), after.resources.shared());
+    let pairs = || old_rows.iter().zip(new_rows);
+    // Between two configurations the rows are the same, and those that have not changed are even the same in memory.
+    if old_rows.len() == new_rows.len() && pairs().all(|(old, new)| Arc::ptr_eq(old, new) || old.name == new.name) {
+        for (old, new) in pairs() {
+            if !Arc::ptr_eq(old, new) && old != new {
+                compare(Some(old), new, after.now, found);
+            }
+        }
+        return;
+    }
+    let known: HashMap<&ResourceName, &ResourceSnapshot> = before.resources.iter().map(|it| (&it.name, it)).collect();
+    for resource in &after.resources {
+        match known.get(&resource.name) {
+            // Pictures of what did not change are equal, and most did not.
+            Some(old) if *old == resource => {}
+            Some(old) => compare(Some(old), resource, after.now, found),
+            None => {
+                found.push((after.now, Happening::ResourceAdded { resource: resource.name.clone() }));
+                compare(None, resource, after.now, found);
+            }
+        }
+    }
+    if !before.resources.is_empty() {
+        let left: std::collections::HashSet<&ResourceName> = after.resources.iter().map(|it| &it.name).collect();
+        let gone = before.resources.iter().filter(|it| !left.contains(&it.name));
+        found.extend(gone.map(|it| (after.now, Happening::ResourceRemoved { resource: it.name.clone() })));
+    }
 }
 
 fn connection(before: &Connection, after: &Connection, tell: impl FnOnce(String, Option<String>)) {

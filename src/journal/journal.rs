@@ -9,7 +9,7 @@ use tokio::sync::watch;
 
 use super::difference::differences;
 use super::happening::Happening;
-use crate::engine::{ConfigState, Connection, SessionPhase, Snapshot};
+use crate::engine::{ConfigState, Connection, ResourceRows, SessionPhase, Snapshot};
 
 /// So many entries are kept; about 4 MB at most. The first updates of 1,000 resources fit.
 const MAX_ENTRIES: usize = 20_000;
@@ -118,7 +118,7 @@ fn blank(snapshot: &Snapshot) -> Snapshot {
     let mut blank = Snapshot {
         docker: Connection::NotNeeded,
         cluster: Connection::NotNeeded,
-        resources: Vec::new(),
+        resources: ResourceRows::default(),
         phase: SessionPhase::Running,
         verdict: None,
         ..snapshot.clone()

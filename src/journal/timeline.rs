@@ -1,6 +1,6 @@
 //! Where the time went: spans made of what happened, and the chain of those that decided when it was over. Pure.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -166,6 +166,9 @@ struct Builder {
     started: Option<DateTime<Utc>>,
     spans: Vec<Span>,
     open: HashMap<(Option<ResourceName>, u8), usize>,
+    /// What is not ready, and why. Before its first update and while it is updated it cannot be.
+    pending: HashMap<ResourceName, String>,
+    updated: HashSet<ResourceName>,
 }
 
 impl Builder {
@@ -188,6 +191,7 @@ impl Builder {
             Happening::WaitingEnded { .. } => self.finish_span(resource, Phase::Waiting, at, false),
             Happening::UpdateStarted { reasons, .. } => {
                 self.finish_span(resource.clone(), Phase::Waiting, at, false);
+                self.finish_span(resource.clone(), Phase::Starting, at, false);
                 self.begin(resource, Phase::Update, reasons.join(", "), at, &[]);
             }
             Happening::Step { step, .. } => {
@@ -197,14 +201,27 @@ impl Builder {
             Happening::UpdateFinished { outcome, .. } => {
                 let failed = outcome == "failed";
                 self.finish_span(resource.clone(), Phase::Step, at, failed);
-                self.finish_span(resource, Phase::Update, at, failed);
+                self.finish_span(resource.clone(), Phase::Update, at, failed);
+                let Some(name) = resource else { return };
+                let is_open = self.open.contains_key(&(Some(name.clone()), Phase::Starting as u8));
+                if let Some(message) = self.pending.get(&name).filter(|_| !failed && !is_open) {
+                    self.begin(Some(name.clone()), Phase::Starting, message.clone(), at, &[]);
+                }
+                self.updated.insert(name);
             }
             Happening::RuntimeChanged { runtime, message, .. } => {
-                let open = self.open.contains_key(&(resource.clone(), Phase::Starting as u8));
-                match (runtime.as_str(), open) {
-                    ("pending", false) => self.begin(resource, Phase::Starting, message.clone(), at, &[]),
-                    ("pending", true) | (_, false) => {}
-                    (state, true) => self.finish_span(resource, Phase::Starting, at, state == "error"),
+                let Some(name) = resource else { return };
+                if runtime == "pending" {
+                    let key = |phase| (Some(name.clone()), phase as u8);
+                    let is_busy = self.open.contains_key(&key(Phase::Update));
+                    let is_open = self.open.contains_key(&key(Phase::Starting));
+                    if self.updated.contains(&name) && !is_busy && !is_open {
+                        self.begin(Some(name.clone()), Phase::Starting, message.clone(), at, &[]);
+                    }
+                    self.pending.insert(name, message.clone());
+                } else {
+                    self.pending.remove(&name);
+                    self.finish_span(Some(name), Phase::Starting, at, runtime == "error");
                 }
             }
             Happening::ResourceRemoved { .. } | Happening::EnabledChanged { enabled: false, .. } => {
@@ -297,12 +314,13 @@ mod tests {
         vec![
             at(0, Happening::ConfigLoading),
             at(100, loaded()),
+            // As the engine has it: nothing is ready before it has been deployed.
+            at(100, runtime("db", "pending")),
             at(100, started("db")),
             at(100, started("quick")),
             at(100, waits),
             at(300, finished("quick")),
             at(400, finished("db")),
-            at(400, runtime("db", "pending")),
             at(2400, runtime("db", "ok")),
             at(2400, started("web")),
             at(2900, finished("web")),

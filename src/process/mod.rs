@@ -19,6 +19,7 @@ mod private_folder;
 mod probes;
 mod process_error;
 mod process_tree;
+mod resident;
 mod supervisor;
 mod tools_folder;
 
@@ -28,5 +29,6 @@ pub use handle::{ServeHandle, Supervisor};
 pub use private_folder::{PrivateFolderError, make_private, runtime_folder, state_folder};
 pub use probes::probe;
 pub use process_error::ProcessError;
+pub use resident::drop_program_pages;
 pub use supervisor::{SUPERVISE, supervise};
 pub use tools_folder::TILT;

@@ -20,7 +20,9 @@ use super::event_loop::EventSender;
 use super::live::container_ref;
 use crate::cluster::{Connect, Connection as Program, ContainerRef, ExecError, WarmChannels};
 use crate::docker::{self, AttachError, ContainerEvent, ContainerStatus, EngineError, ServiceContainer};
-use crate::engine::{Connection, ContainerPlace, Engine, Event, Mode, WorkError, compose_namespace, compose_owner};
+use crate::engine::{
+    Connection, ContainerPlace, Engine, Event, Mode, Moved, WorkError, compose_namespace, compose_owner,
+};
 use crate::k8s::{Container, ContainerKind, ContainerState, Pod, PodPhase, Uid};
 use crate::logs::LogSource;
 
@@ -35,14 +37,13 @@ pub(super) struct Containers {
     channels: Arc<WarmChannels>,
     logs: ContainerLogs,
     tasks: JoinSet<()>,
-    revision: Option<u64>,
 }
 
 impl Containers {
     pub(super) fn new(edges: SharedEdges, events: EventSender) -> Self {
         let channels = Arc::new(WarmChannels::new(EnginePrograms(Arc::clone(&edges))));
         let logs = ContainerLogs::new(Arc::clone(&edges), Utc::now());
-        Self { edges, events, watched: HashMap::new(), channels, logs, tasks: JoinSet::new(), revision: None }
+        Self { edges, events, watched: HashMap::new(), channels, logs, tasks: JoinSet::new() }
     }
 
     /// The connections into containers.
@@ -51,11 +52,15 @@ impl Containers {
     }
 
     /// Starts and stops watches, followers of logs and channels as the engine's knowledge asks for.
-    pub(super) fn follow(&mut self, engine: &Engine) {
-        if self.revision == Some(engine.revision()) {
+    pub(super) fn follow(&mut self, engine: &Engine, moved: &Moved) {
+        // The services of a project are few, and are looked at together.
+        let concerns = |moved: &Moved| match moved {
+            Moved::All => true,
+            Moved::Some(names) => names.iter().any(|name| engine.is_at(name, ContainerPlace::Engine)),
+        };
+        if !concerns(moved) {
             return;
         }
-        self.revision = Some(engine.revision());
         let projects = engine.compose_projects();
         if projects.is_empty() && self.watched.is_empty() {
             return;

@@ -128,13 +128,14 @@ impl EventLoop {
                 self.start(effect);
             }
         }
-        self.pods.follow(&self.engine);
-        self.containers.follow(&self.engine);
-        self.forwards.follow(&self.engine);
+        let moved = self.engine.take_moved();
+        self.pods.follow(&self.engine, &moved);
+        self.containers.follow(&self.engine, &moved);
+        self.forwards.follow(&self.engine, &moved);
         self.publish();
     }
 
-    fn publish(&self) {
+    fn publish(&mut self) {
         let snapshot = Arc::new(self.engine.snapshot());
         self.journal.observe(&snapshot);
         self.snapshots.send_replace(snapshot);

@@ -11,7 +11,7 @@ use super::edges::SharedEdges;
 use super::event_loop::EventSender;
 use super::port_book::PortBook;
 use crate::cluster::{ForwardStatus, ForwardTarget, forward};
-use crate::engine::{Engine, Event, ForwardState};
+use crate::engine::{Engine, Event, ForwardState, Moved};
 use crate::k8s::{Pod, forward_pod, forward_port, pod_is_ready};
 use crate::logs::LogSource;
 use crate::project::{PortForward, ResourceName, Target};
@@ -29,49 +29,61 @@ struct Running {
 pub(super) struct Forwards {
     edges: SharedEdges,
     events: EventSender,
-    running: HashMap<(ResourceName, usize), Running>,
+    running: HashMap<ResourceName, HashMap<usize, Running>>,
     tasks: JoinSet<()>,
-    revision: Option<u64>,
     /// In an isolated session.
     ports: Option<PortBook>,
+    /// What has moved since the ports were in step with the engine.
+    behind: Moved,
 }
 
 impl Forwards {
     pub(super) fn new(edges: SharedEdges, events: EventSender) -> Self {
         let isolated = edges.options.context.as_ref().is_some_and(|context| context.own_namespace);
         let ports = isolated.then(|| PortBook::new(&edges.options.entry_file));
-        Self { edges, events, running: HashMap::new(), tasks: JoinSet::new(), revision: None, ports }
+        Self { edges, events, running: HashMap::new(), tasks: JoinSet::new(), behind: Moved::All, ports }
     }
 
-    /// Opens, closes and directs ports as the engine's knowledge asks for.
-    pub(super) fn follow(&mut self, engine: &Engine) {
-        if self.revision == Some(engine.revision()) || !self.edges.options.forward_ports {
+    /// Opens, closes and directs ports as the engine's knowledge asks for, of what has moved.
+    pub(super) fn follow(&mut self, engine: &Engine, moved: &Moved) {
+        if !self.edges.options.forward_ports {
             return;
         }
+        self.behind.add(moved.clone());
         let (Some(project), Some(cluster)) = (engine.project(), self.edges.known_cluster()) else { return };
-        self.revision = Some(engine.revision());
+        let mut names: Vec<ResourceName> = match std::mem::replace(&mut self.behind, Moved::Some(Vec::new())) {
+            Moved::Some(names) => names,
+            Moved::All => project.resources.keys().chain(self.running.keys()).cloned().collect(),
+        };
+        // In the order of the project: of two that want one port the first gets it.
+        names.sort_by_key(|name| project.resources.get_index_of(name));
+        names.dedup();
         let mut wanted = Vec::new();
-        for (name, resource) in &project.resources {
-            let Target::Kubernetes(target) = &resource.target else { continue };
-            if !engine.is_enabled(name.as_str()) {
-                continue;
+        for name in &names {
+            let resource = project.resources.get(name).filter(|_| engine.is_enabled(name.as_str()));
+            let ports = match resource.map(|resource| &resource.target) {
+                Some(Target::Kubernetes(target)) => target.port_forwards.clone(),
+                Some(Target::Local(_) | Target::Compose(_)) | None => Vec::new(),
+            };
+            // One that is declared differently now is closed before its successor opens: they may share the port.
+            if let Some(running) = self.running.get_mut(name) {
+                running.retain(|index, running| {
+                    let kept = ports.get(*index) == Some(&running.declared);
+                    if !kept {
+                        running.cancel.cancel();
+                    }
+                    kept
+                });
+                if running.is_empty() {
+                    self.running.remove(name);
+                }
             }
-            for (index, declared) in target.port_forwards.iter().enumerate() {
-                wanted.push(((name.clone(), index), declared.clone()));
-            }
+            wanted.extend(ports.into_iter().enumerate().map(|(index, declared)| ((name.clone(), index), declared)));
         }
-        // One that is declared differently now is closed before its successor opens: they may share the port.
-        self.running.retain(|key, running| {
-            let kept = wanted.iter().any(|(wanted, declared)| wanted == key && *declared == running.declared);
-            if !kept {
-                running.cancel.cancel();
-            }
-            kept
-        });
         for (key, declared) in wanted {
             let pods = engine.pods_of(key.0.as_str());
             let target = forward_pod(&pods).map(|pod| target_of(pod, &declared));
-            if let Some(running) = self.running.get(&key) {
+            if let Some(running) = self.running.get(&key.0).and_then(|running| running.get(&key.1)) {
                 running.targets.send_if_modified(|current| {
                     let changed = *current != target;
                     *current = target;
@@ -80,7 +92,7 @@ impl Forwards {
                 continue;
             }
             let running = self.open(cluster.client().clone(), key.clone(), declared, target);
-            self.running.insert(key, running);
+            self.running.entry(key.0).or_default().insert(key.1, running);
         }
         while self.tasks.try_join_next().is_some() {}
     }
@@ -118,7 +130,7 @@ impl Forwards {
     }
 
     pub(super) async fn stop(&mut self) {
-        for running in self.running.values() {
+        for running in self.running.values().flat_map(HashMap::values) {
             running.cancel.cancel();
         }
         self.running.clear();

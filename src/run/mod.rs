@@ -21,6 +21,7 @@ mod local;
 mod pods;
 mod port_book;
 mod prune;
+mod resident;
 mod forwards;
 mod upload;
 mod watching;

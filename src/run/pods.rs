@@ -13,8 +13,10 @@ use tokio_util::sync::CancellationToken;
 use super::edges::SharedEdges;
 use super::event_loop::EventSender;
 use super::live::container_ref;
-use crate::cluster::{ClusterEvent, FollowedPod, PodEvent, PodLogs, WarmChannels, watch_events, watch_namespace};
-use crate::engine::{Connection, ContainerPlace, Engine, Event, Mode};
+use crate::cluster::{
+    ClusterEvent, ContainerRef, FollowedPod, PodEvent, PodLogs, WarmChannels, watch_events, watch_namespace,
+};
+use crate::engine::{Connection, ContainerPlace, Engine, Event, Mode, Moved};
 use crate::k8s::Uid;
 use crate::logs::{Level, LogSource};
 use crate::project::ResourceName;
@@ -28,6 +30,14 @@ const SAY_AGAIN: Duration = Duration::from_mins(1);
 /// Whose an object is, for the events of the cluster.
 type Owners = Arc<Mutex<HashMap<Uid, ResourceName>>>;
 
+/// What there is of a resource.
+#[derive(Default)]
+struct Known {
+    /// Its objects, its pods and what owns them.
+    uids: HashSet<Uid>,
+    containers: HashSet<ContainerRef>,
+}
+
 /// The watches of a session. One per kind and namespace, however many resources there are.
 pub(super) struct Pods {
     edges: SharedEdges,
@@ -38,8 +48,9 @@ pub(super) struct Pods {
     owners: Owners,
     tasks: JoinSet<()>,
     cancel: CancellationToken,
-    /// The state of the engine that all this is in step with.
-    revision: Option<u64>,
+    /// What has moved since all this was in step with the engine.
+    behind: Moved,
+    known: HashMap<ResourceName, Known>,
     started: DateTime<Utc>,
 }
 
@@ -54,7 +65,8 @@ impl Pods {
             owners: Owners::default(),
             tasks: JoinSet::new(),
             cancel: CancellationToken::new(),
-            revision: None,
+            behind: Moved::All,
+            known: HashMap::new(),
             started: Utc::now(),
         }
     }
@@ -64,51 +76,83 @@ impl Pods {
         self.channels.clone()
     }
 
-    /// Starts and stops watches, followers of logs and channels as the engine's knowledge asks for.
-    pub(super) fn follow(&mut self, engine: &Engine) {
-        if self.revision == Some(engine.revision()) {
-            return;
-        }
+    /// Starts and stops watches, followers of logs and channels as the engine's knowledge asks for, of what has moved.
+    pub(super) fn follow(&mut self, engine: &Engine, moved: &Moved) {
+        self.behind.add(moved.clone());
         let Some(cluster) = self.edges.known_cluster() else { return };
-        self.revision = Some(engine.revision());
+        let names = match std::mem::replace(&mut self.behind, Moved::Some(Vec::new())) {
+            Moved::Some(names) if names.is_empty() => return,
+            Moved::Some(names) => names,
+            Moved::All => {
+                let present: HashSet<ResourceName> = engine.resource_names(ContainerPlace::Cluster).cloned().collect();
+                let gone: Vec<ResourceName> =
+                    self.known.keys().filter(|name| !present.contains(*name)).cloned().collect();
+                present.into_iter().chain(gone).collect()
+            }
+        };
         let client = cluster.client();
         let channels = Arc::clone(self.channels.get_or_insert_with(|| Arc::new(WarmChannels::new(client.clone()))));
-        let logs = self.logs.get_or_insert_with(|| PodLogs::new(client.clone()));
-        for namespace in engine.namespaces() {
-            if self.watched.insert(namespace.clone()) {
-                watch(
-                    client,
-                    &namespace,
-                    self.started,
-                    &self.edges,
-                    &self.events,
-                    &self.owners,
-                    &self.cancel,
-                    &mut self.tasks,
-                );
+        for name in names {
+            if !engine.is_at(&name, ContainerPlace::Cluster) && !self.known.contains_key(&name) {
+                continue;
             }
+            for namespace in engine.namespaces_of(&name) {
+                if self.watched.insert(namespace.clone()) {
+                    watch(
+                        client,
+                        &namespace,
+                        self.started,
+                        &self.edges,
+                        &self.events,
+                        &self.owners,
+                        &self.cancel,
+                        &mut self.tasks,
+                    );
+                }
+            }
+            self.follow_resource(engine, &name, client, &channels);
         }
-        let containers: HashSet<_> =
-            engine.live_containers(ContainerPlace::Cluster).iter().map(container_ref).collect();
-        channels.keep(&containers);
-        let mut followed = Vec::new();
-        let mut owners = HashMap::new();
+    }
+
+    fn follow_resource(
+        &mut self,
+        engine: &Engine,
+        name: &ResourceName,
+        client: &kube::Client,
+        channels: &WarmChannels,
+    ) {
         let project = engine.project();
-        for (resource, pods) in engine.pods_by_resource(ContainerPlace::Cluster) {
-            let api = project.and_then(|project| project.resources.get(&resource)?.api());
-            let wanted = api.and_then(|api| api.log_resource.clone());
-            let writes_to = wanted.filter(|name| project.is_some_and(|project| project.resources.contains_key(name)));
-            let sink = self.edges.logs.sink(Some(writes_to.unwrap_or_else(|| resource.clone())), LogSource::Runtime);
-            let selection = api.map(|api| api.logs.clone()).unwrap_or_default();
-            for pod in pods {
-                owners.insert(pod.uid.clone(), resource.clone());
-                owners.extend(pod.owners.iter().map(|uid| (uid.clone(), resource.clone())));
-                followed.push(FollowedPod { pod, sink: sink.clone(), selection: selection.clone() });
-            }
+        let mut now = Known::default();
+        now.containers.extend(engine.live_containers_of(name, ContainerPlace::Cluster).iter().map(container_ref));
+        now.uids.extend(engine.deployed_objects_of(name));
+        let api = project.and_then(|project| project.resources.get(name)?.api());
+        let wanted = api.and_then(|api| api.log_resource.clone());
+        let writes_to = wanted.filter(|name| project.is_some_and(|project| project.resources.contains_key(name)));
+        let sink = self.edges.logs.sink(Some(writes_to.unwrap_or_else(|| name.clone())), LogSource::Runtime);
+        let selection = api.map(|api| api.logs.clone()).unwrap_or_default();
+        let mut followed = Vec::new();
+        let pods = if engine.is_at(name, ContainerPlace::Cluster) { engine.pods_of(name.as_str()) } else { Vec::new() };
+        for pod in pods {
+            now.uids.insert(pod.uid.clone());
+            now.uids.extend(pod.owners.iter().cloned());
+            followed.push(FollowedPod { pod, sink: sink.clone(), selection: selection.clone() });
         }
-        owners.extend(engine.deployed_objects());
-        *lock(&self.owners) = owners;
-        logs.follow(followed);
+        let before = self.known.remove(name).unwrap_or_default();
+        {
+            let mut owners = lock(&self.owners);
+            for uid in before.uids.difference(&now.uids) {
+                if owners.get(uid) == Some(name) {
+                    owners.remove(uid);
+                }
+            }
+            owners.extend(now.uids.iter().map(|uid| (uid.clone(), name.clone())));
+        }
+        let gone: Vec<ContainerRef> = before.containers.difference(&now.containers).cloned().collect();
+        channels.change(&gone, &now.containers);
+        self.logs.get_or_insert_with(|| PodLogs::new(client.clone())).follow(name, followed);
+        if !now.uids.is_empty() || !now.containers.is_empty() {
+            self.known.insert(name.clone(), now);
+        }
     }
 
     pub(super) async fn stop(&mut self) {

@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::edges::Edges;
 use super::event_loop::EventLoop;
+use super::resident::tidy;
 use super::watching::Look;
 use crate::cluster::{ContextInfo, FrozenKubeconfig, Patience, pod_evidence};
 use crate::devfile::KubeInfo;
@@ -122,7 +123,7 @@ impl Session {
 pub fn start(options: SessionOptions, logs: LogStore) -> Session {
     let edges = Arc::new(Edges::new(options, logs.clone()));
     let options = &edges.options;
-    let engine = Engine::new(EngineOptions {
+    let mut engine = Engine::new(EngineOptions {
         mode: options.mode,
         entry_file: options.entry_file.clone(),
         args: options.args.clone(),
@@ -139,5 +140,8 @@ pub fn start(options: SessionOptions, logs: LogStore) -> Session {
     let event_loop =
         EventLoop::new(engine, Arc::clone(&edges), snapshot_tx, journal.clone(), command_rx, look_rx, abort.clone());
     let task = tokio::spawn(event_loop.run());
+    if let Mode::Up = edges.options.mode {
+        tokio::spawn(tidy(snapshots.clone()));
+    }
     Session { snapshots, commands, looks, logs, journal, abort, edges, task }
 }

@@ -170,6 +170,28 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn what_was_lost_because_nobody_read_is_told() {
+        let store = LogStore::new();
+        let sink = store.sink(None, LogSource::Build);
+        sink.info("first");
+        let done = CancellationToken::new();
+        let (mut reader, writer) = tokio::io::duplex(64);
+        let printing = tokio::spawn(print(store.reader(), writer, HeadlessOptions::default(), done.clone()));
+        let mut first = [0; 6];
+        tokio::io::AsyncReadExt::read_exact(&mut reader, &mut first).await.expect("the pipe works");
+        // More than the store keeps, while the pipe takes nothing.
+        let line = "x".repeat(999);
+        (0..4_000).for_each(|_| sink.info(&line));
+        done.cancel();
+        let mut text = String::new();
+        tokio::io::AsyncReadExt::read_to_string(&mut reader, &mut text).await.expect("the pipe works");
+        printing.await.expect("no panic").expect("no error");
+        let told =
+            text.lines().find_map(|line| line.strip_prefix("WARNING: ")?.split(' ').next()?.parse::<usize>().ok());
+        assert_eq!(told.map(|told| told + text.matches(&line).count()), Some(4_000));
+    }
+
+    #[tokio::test]
     async fn a_closed_pipe_ends_quietly() {
         let store = store();
         let (reader, writer) = tokio::io::duplex(8);

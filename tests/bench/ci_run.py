@@ -1,5 +1,6 @@
 """`ci` from nothing, and again; beside it the same by hand."""
 
+import json
 import os
 import pathlib
 import signal
@@ -12,6 +13,7 @@ from ground import Failed, Ground, docker, sh
 
 
 def run(tools, quick):
+    critical(tools[0], 5 if quick else 15)
     for services in (1, 5) if quick else (1, 30):
         table.heading(f"`ci`, {services} small service{'s' if services > 1 else ''}")
         for tool in tools:
@@ -27,11 +29,26 @@ def run(tools, quick):
             by_hand(ground, names)
 
 
-def ci(tool, ground, what):
+def critical(tool, services):
+    """How much of a run is on no part of its critical path: what devloop itself adds to what engine and cluster take."""
+    table.heading(f"`ci`, {services} services with one image each, from nothing: the critical path")
+    with Ground("ci") as ground:
+        parts = [ground.small_service(f"service-{number}") for number in range(services)]
+        ground.write("Devfile", "update_settings(max_parallel_updates=6)\n" + "".join(parts))
+        wall = ci(tool, ground, f"{services} services", ["--report", "report"])
+        spans = json.loads((ground.path / "report/timeline.json").read_text())["spans"]
+        path = sorted((span for span in spans if span["critical"]), key=lambda span: span["start"])
+        total = sum(span["end"] - span["start"] for span in path)
+        words = " → ".join(f"{span['resource'] or 'configuration'} {span['phase']} {span['end'] - span['start']:.2f} s" for span in path)
+        table.single("sum along the critical path", total, "s", words)
+        table.single("wall, as a multiple of that", wall / total, "")
+
+
+def ci(tool, ground, what, arguments=()):
     began = time.perf_counter()
     output = ground.path / "ci.log"
     with output.open("w") as file:
-        child = subprocess.Popen([tool.path, "ci", "-f", "Devfile"], cwd=ground.path, stdin=subprocess.DEVNULL,
+        child = subprocess.Popen([tool.path, "ci", "-f", "Devfile", *arguments], cwd=ground.path, stdin=subprocess.DEVNULL,
                                  stdout=file, stderr=subprocess.STDOUT)
     peak = Peak(child.pid)
     limit = threading.Timer(600, lambda: os.kill(child.pid, signal.SIGKILL))
@@ -46,6 +63,7 @@ def ci(tool, ground, what):
     table.single(f"{tool.name}: {what}: its own processor time", usage.ru_utime + usage.ru_stime, "s",
                  "with its children")
     table.single(f"{tool.name}: {what}: its own peak resident memory", peak.megabytes(), "MB")
+    return wall
 
 
 class Peak:

@@ -137,6 +137,8 @@ class Running:
     def __init__(self, tool, path, terminal=False, arguments=()):
         argv = [tool.path, "up", *([] if terminal else ["--stream"]), *arguments]
         self.said, self.first_frame, self.started = "", None, time.perf_counter()
+        # Told of everything that it writes, with the moment.
+        self.watch = None
         if terminal:
             self.output, other = pty.openpty()
             fcntl.ioctl(other, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 140, 0, 0))
@@ -155,6 +157,8 @@ class Running:
         with contextlib.suppress(OSError):
             while data := os.read(self.output, 65536):
                 now = time.perf_counter()
+                if self.watch:
+                    self.watch(data, now)
                 self.said = (self.said + data.decode(errors="replace"))[-1_000_000:]
                 # The first frame has the row of the configuration.
                 if self.first_frame is None and "(Devfile)" in self.said:

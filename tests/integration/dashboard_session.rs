@@ -214,7 +214,7 @@ fn shop() -> Snapshot {
         },
         docker: Connection::Ok,
         cluster: Connection::Ok,
-        resources: vec![postgres, migrate, api, web, worker, e2e],
+        resources: vec![postgres, migrate, api, web, worker, e2e].into(),
         buttons: Vec::new(),
         commands: Vec::new(),
         phase: SessionPhase::Running,

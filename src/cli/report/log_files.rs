@@ -21,6 +21,11 @@ pub(super) async fn write(mut reader: LogReader, dir: PathBuf, done: Cancellatio
         let last_turn = done.is_cancelled();
         let mut texts: HashMap<Option<ResourceName>, String> = HashMap::new();
         for line in reader.since(next) {
+            if line.sequence > next {
+                let lost = line.sequence - next;
+                let text = texts.entry(None).or_default();
+                let _ = writeln!(text, "WARNING: {lost} lines of log came faster than they could be written");
+            }
             next = line.sequence + 1;
             format_line(&line, texts.entry(line.resource.clone()).or_default());
         }

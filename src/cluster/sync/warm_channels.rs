@@ -66,16 +66,23 @@ impl WarmChannels {
     ///
     /// Must be called within the async runtime.
     pub fn keep(&self, containers: &HashSet<ContainerRef>) {
+        let open: Vec<ContainerRef> = self.lock().by_container.keys().cloned().collect();
+        let gone: Vec<ContainerRef> = open.into_iter().filter(|container| !containers.contains(container)).collect();
+        self.change(&gone, containers);
+    }
+
+    /// Closes the connections to some containers and keeps one to each of some others; those to all others stay.
+    ///
+    /// Must be called within the async runtime.
+    pub fn change<'a>(&self, gone: &[ContainerRef], running: impl IntoIterator<Item = &'a ContainerRef>) {
         let mut keepers = self.lock();
-        keepers.by_container.retain(|container, keeper| {
-            let kept = containers.contains(container);
-            if !kept {
+        for container in gone {
+            if let Some(keeper) = keepers.by_container.remove(container) {
                 keeper.cancel.cancel();
             }
-            kept
-        });
+        }
         while keepers.tasks.try_join_next().is_some() {}
-        for container in containers {
+        for container in running {
             if keepers.by_container.contains_key(container) {
                 continue;
             }

@@ -61,7 +61,7 @@ fn an_edit_of_the_devfile_during_its_first_evaluation_evaluates_it_again() {
         namespace: None,
         outdated: std::collections::HashMap::new(),
     });
-    let mut script = Script { engine, now: SessionTime::default(), open: vec![], seen: vec![] };
+    let mut script = Script { engine, thorough: None, now: SessionTime::default(), open: vec![], seen: vec![] };
     script.send(Event::Woken);
     script.changed(&["/p/Devfile"]);
     assert_eq!(script.asked(), ["load"]);

@@ -127,7 +127,7 @@ impl Script {
     }
 
     /// What must hold after every event.
-    fn check(&self) {
+    fn check(&mut self) {
         let building: Vec<&ImageName> = self
             .open
             .iter()

@@ -41,7 +41,7 @@ pub(super) fn loading() -> Snapshot {
         },
         docker: Connection::Connecting,
         cluster: Connection::Connecting,
-        resources: Vec::new(),
+        resources: Vec::new().into(),
         buttons: Vec::new(),
         commands: Vec::new(),
         phase: SessionPhase::Running,
@@ -137,7 +137,7 @@ pub(in crate::ui) fn green() -> Snapshot {
         images: Vec::new(),
         ..ready("lint")
     };
-    Snapshot { resources: vec![ready("postgres"), migrate, api, web, lint], ..project() }
+    Snapshot { resources: vec![ready("postgres"), migrate, api, web, lint].into(), ..project() }
 }
 
 /// The first updates run.
@@ -188,15 +188,14 @@ pub(super) fn building() -> Snapshot {
         runtime: RuntimeStatus::NotApplicable,
         ..untouched("docs")
     };
-    Snapshot { resources: vec![postgres, migrate, api, web, lint, docs], ..project() }
+    Snapshot { resources: vec![postgres, migrate, api, web, lint, docs].into(), ..project() }
 }
 
 /// All that can go wrong, beside what is well.
 pub(in crate::ui) fn trouble() -> Snapshot {
     let mut snapshot = green();
-    let [postgres, migrate, api, web, _lint] = snapshot.resources.as_mut_slice() else {
-        unreachable!("green has five")
-    };
+    let mut rows = snapshot.resources.to_vec();
+    let [postgres, migrate, api, web, _lint] = rows.as_mut_slice() else { unreachable!("green has five") };
     postgres.labels = vec!["data".into()];
     migrate.labels = vec!["data".into()];
     migrate.enabled = false;
@@ -231,6 +230,7 @@ pub(in crate::ui) fn trouble() -> Snapshot {
         pod.ready = false;
     }
     web.forwards[1].state = ForwardState::Failed("port 9229 is used by `node` (pid 4711)".into());
+    snapshot.resources = rows.into();
     snapshot
 }
 
@@ -256,7 +256,7 @@ pub(super) fn config_error() -> Snapshot {
 pub(super) fn many(count: usize) -> Snapshot {
     let mut snapshot = project();
     snapshot.resources = (0..count).map(|index| ready(&format!("service-{index:03}"))).collect();
-    if let Some(bad) = snapshot.resources.get_mut(count / 2) {
+    if let Some(bad) = snapshot.resources.iter_mut().nth(count / 2) {
         bad.update = UpdateStatus::Error;
     }
     snapshot

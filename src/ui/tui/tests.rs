@@ -181,7 +181,8 @@ check_frame!(connection_lost, {
 });
 check_frame!(east_asian_names, {
     let mut snapshot = scenes::green();
-    snapshot.resources.push(scenes::ready("決済サービス"));
+    let rows = snapshot.resources.to_vec().into_iter();
+    snapshot.resources = rows.chain([scenes::ready("決済サービス")]).collect();
     Dashboard::new(snapshot)
 });
 
@@ -300,10 +301,11 @@ fn a_quit_that_could_not_be_sent_can_be_sent_again() {
 fn the_selection_sticks_to_the_name() {
     let mut dashboard = Dashboard::new(scenes::green()).press("jjj");
     assert_eq!(dashboard.state.selected, resource("api"));
-    dashboard.snapshot.resources.reverse();
+    dashboard.snapshot.resources = dashboard.snapshot.resources.to_vec().into_iter().rev().collect();
     let mut dashboard = dashboard.press("p");
     assert_eq!(dashboard.state.selected, resource("api"));
-    dashboard.snapshot.resources.retain(|resource| resource.name.as_str() != "api");
+    let rows = dashboard.snapshot.resources.to_vec().into_iter();
+    dashboard.snapshot.resources = rows.filter(|resource| resource.name.as_str() != "api").collect();
     assert_eq!(dashboard.press("").state.selected, RowId::Config);
 }
 

@@ -6,6 +6,7 @@ mod crucible;
 mod custom_deploy;
 mod charts;
 mod compose;
+mod connections;
 mod docker;
 mod edits;
 mod email_rag;

@@ -38,6 +38,7 @@ async fn follow(
             _ => {}
         }
         logs.follow(
+            &"logs".into(),
             pods.iter()
                 .map(|pod| FollowedPod { pod: pod.clone(), sink: ground.sink(), selection: PodLogSelection::default() })
                 .collect(),
