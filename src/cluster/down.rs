@@ -391,7 +391,9 @@ async fn labelled(
     while let Some(path) = paths.pop() {
         match cluster.send(&ApiRequest::get(format!("{path}{selector}")), patience).await {
             Ok(list) => {
-                ids.extend(list["items"].as_array().into_iter().flatten().filter_map(|item| id_of(item, kind, project)))
+                ids.extend(
+                    list["items"].as_array().into_iter().flatten().filter_map(|item| id_of(item, kind, project)),
+                );
             }
             Err(failure) => match failure.refusal() {
                 Some(Refusal::NotAllowed { namespace: None, .. }) if kind.namespaced => {

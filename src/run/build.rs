@@ -7,10 +7,11 @@ use tokio_util::sync::CancellationToken;
 
 use super::compose;
 use super::edges::{Edges, SharedEdges, engine_failure};
-use crate::cluster::platform;
+use super::once::{self, Once};
+use crate::cluster::{platform, runs_platform};
 use crate::docker::{
-    self, BuildError, BuildRequest, CustomBuildError, CustomBuildRequest, Engine, ImageNames, LoadError, PushError,
-    image_names, shares_images,
+    self, BuildError, BuildRequest, CustomBuildError, CustomBuildRequest, Engine, ImageNames, LoadError, PullError,
+    PushError, image_names, shares_images,
 };
 use crate::engine::{BuiltImage, Step, WorkError, WorkResult};
 use crate::logs::LogSink;
@@ -37,12 +38,16 @@ pub(super) async fn build(edges: SharedEdges, request: Request, cancel: Cancella
     WorkResult::Image(build_image(&edges, &request, &cancel).await)
 }
 
-async fn build_image(edges: &Edges, request: &Request, cancel: &CancellationToken) -> Result<BuiltImage, WorkError> {
+async fn build_image(
+    edges: &SharedEdges,
+    request: &Request,
+    cancel: &CancellationToken,
+) -> Result<BuiltImage, WorkError> {
     let log = edges.build_log(&request.resource);
     match &request.image.build {
         ImageBuild::Docker(build) => {
             log.info(format!("{} — Building Dockerfile: [{}]", request.step, request.image.name));
-            docker_build(edges, request, build, &log, cancel).await
+            Box::pin(docker_build(edges, request, build, &log, cancel)).await
         }
         ImageBuild::Compose(build) => {
             log.info(format!("{} — Building & deploying: [{}]", request.step, request.image.reference));
@@ -53,13 +58,13 @@ async fn build_image(edges: &Edges, request: &Request, cancel: &CancellationToke
         }
         ImageBuild::Custom(build) => {
             log.info(format!("{} — Building Custom Build: [{}]", request.step, request.image.name));
-            custom_build(edges, request, build, &log, cancel).await
+            Box::pin(custom_build(edges, request, build, &log, cancel)).await
         }
     }
 }
 
 async fn docker_build(
-    edges: &Edges,
+    edges: &SharedEdges,
     request: &Request,
     build: &DockerBuild,
     log: &LogSink,
@@ -70,27 +75,63 @@ async fn docker_build(
         "" => platform(edges.nodes(log, cancel).await).unwrap_or_default(),
         platform => platform.to_owned(),
     };
+    if request.deployed && !runs_platform(edges.nodes(log, cancel).await, &platform) {
+        log.warn(format!(
+            "the image is for {platform}, and no node of the cluster is: its containers will not start there; leave out \
+             `platform` and DOCKER_DEFAULT_PLATFORM to build for the cluster"
+        ));
+    }
     let text = with_built_bases(build, &request.bases);
     let output = log.with_prefix(OUTPUT_INDENT);
-    let request_to_engine = BuildRequest::new(build, text, platform);
-    let built = build_once(edges, &engine, &request_to_engine, request.forced, &output, cancel).await?;
+    let wanted = BuildRequest::new(build, engine.info().builder, text, platform);
+    let once = Box::pin(once::image(edges, &engine, request, &wanted, &output, cancel)).await?;
     let registry = registry(edges, request.deployed, log, cancel).await?;
-    let mut names = names(&request.image.reference, &built.content_tag(), registry.as_ref())?;
-    engine.tag(&built, &names.local).await.map_err(engine_failure)?;
-    if request.deployed && request.image.live_update.is_some() {
-        let platform = &request_to_engine.platform;
-        if let Some(carrier) =
-            with_receiver(edges, &engine, &request.image.name, &names, platform, log, &output, cancel).await?
-        {
-            names = image_names(&request.image.reference, &carrier.content_tag(), registry.as_ref())
-                .map_err(|error| WorkError::Failed(error.to_string()))?;
-            engine.tag(&carrier, &names.local).await.map_err(engine_failure)?;
+    let (mut names, mut input) = match once {
+        Once::InEngine { image, input } => {
+            let names = names(&request.image.reference, &image.content_tag(), registry.as_ref())?;
+            engine.tag(&image, &names.local).await.map_err(engine_failure)?;
+            (names, input)
         }
+        Once::InRegistry(image) => {
+            let names = names(&request.image.reference, &image.content_tag(), registry.as_ref())?;
+            let carries = takes_receiver(edges, request, &wanted.platform);
+            if carries || needs_engine(&request.image, build) {
+                output.info(format!("pulling {}", names.local));
+                engine.pull(&names.local, cancel).await.map_err(pull_failure)?;
+                for tag in &build.extra_tags {
+                    engine.tag(&image, tag).await.map_err(engine_failure)?;
+                }
+            }
+            if !carries {
+                return Ok(built_image(&names, request.deployed));
+            }
+            (names, None)
+        }
+    };
+    if takes_receiver(edges, request, &wanted.platform)
+        && let Some(carrier) =
+            Box::pin(with_receiver(edges, &engine, request, &names, &wanted.platform, log, &output, cancel)).await?
+    {
+        names = image_names(&request.image.reference, &carrier.content_tag(), registry.as_ref())
+            .map_err(|error| WorkError::Failed(error.to_string()))?;
+        engine.tag(&carrier, &names.local).await.map_err(engine_failure)?;
+        // What others find under the key of the input is what was asked for.
+        input = None;
     }
     if request.deployed {
         hand_over(edges, &engine, &names, registry.as_ref(), request.step.next(), log, cancel).await?;
+        if let Some(input) = input {
+            once::tell_others(edges, &engine, request, &names, input, registry.as_ref());
+        }
     }
     Ok(built_image(&names, request.deployed))
+}
+
+/// Whether the image's containers have been found to need the receiver of live updates in their image.
+fn takes_receiver(edges: &Edges, request: &Request, platform: &str) -> bool {
+    request.deployed
+        && request.image.live_update.is_some()
+        && edges.carriers.program_for(&request.image.name, platform).is_some()
 }
 
 /// The image with the receiver of live updates on top of it, when its containers have been found to need that.
@@ -98,22 +139,22 @@ async fn docker_build(
 async fn with_receiver(
     edges: &Edges,
     engine: &Engine,
-    image: &ImageName,
+    request: &Request,
     base: &ImageNames,
     platform: &str,
     log: &LogSink,
     output: &LogSink,
     cancel: &CancellationToken,
 ) -> Result<Option<docker::BuiltImage>, WorkError> {
-    let carriers = &edges.carriers;
+    let (carriers, image) = (&edges.carriers, &request.image.name);
     let Some(program) = carriers.program_for(image, platform) else { return Ok(None) };
     let base = base.local.to_string();
     log.info(format!(
         "Adding `{}` to [{image}] as its last layer: its containers lack what live updates need, this takes them",
         program.path
     ));
-    let built = match carriers.layer(&program, &base, platform) {
-        Ok(layer) => build_once(edges, engine, &layer, false, output, cancel).await,
+    let built = match carriers.layer(&program, &base, platform, engine.info().builder) {
+        Ok(layer) => Box::pin(once::here(edges, engine, &layer, output, cancel)).await,
         Err(error) => Err(WorkError::Failed(error.to_string())),
     };
     match built {
@@ -127,35 +168,10 @@ async fn with_receiver(
     }
 }
 
-/// The image of an earlier build of the same input when the engine still has it, else that of a build now.
-async fn build_once(
-    edges: &Edges,
-    engine: &Engine,
-    request: &BuildRequest,
-    forced: bool,
-    output: &LogSink,
-    cancel: &CancellationToken,
-) -> Result<docker::BuiltImage, WorkError> {
-    let build = async || engine.build(request, output, cancel).await.map_err(build_failure);
-    let Some(key) = engine.build_key(request).await else { return build().await };
-    let cache = &edges.build_cache;
-    let _turn = cancel.run_until_cancelled(cache.turn(&key)).await.ok_or(WorkError::Cancelled)?;
-    if !forced
-        && let Some(image) = cache.get(&key)
-        && engine.has(&image).await
-    {
-        output.info("nothing to build: the image of this very input is there");
-        for tag in &request.extra_tags {
-            engine.tag(&image, tag).await.map_err(engine_failure)?;
-        }
-        return Ok(image);
-    }
-    let image = build().await?;
-    // What was saved during the build may or may not be in the image.
-    if engine.build_key(request).await.as_ref() == Some(&key) {
-        cache.put(&key, &image);
-    }
-    Ok(image)
+/// Whether more is done with the image here than to have it run in the cluster.
+fn needs_engine(image: &Image, build: &DockerBuild) -> bool {
+    let restarts = image.live_update.as_ref().is_some_and(|live_update| live_update.restart_process.is_some());
+    !build.extra_tags.is_empty() || (restarts && image.entrypoint.is_none())
 }
 
 /// The Dockerfile's text with the images of ours that it builds upon in their built form.
@@ -199,6 +215,7 @@ async fn custom_build(
             .collect(),
         engine_is_shared: shares_images(engine.info(), nodes(edges, log, cancel).await),
     };
+    fetch_bases(&engine, &custom.base_images, log, cancel).await?;
     let environment = edges.command_environment();
     let run = |command: CommandLine| async move {
         log.info(format!("Running cmd: {command}"));
@@ -211,8 +228,24 @@ async fn custom_build(
     Ok(built_image(&built.names, request.deployed))
 }
 
+/// Brings images of ours that only the registry has to where a command expects them.
+async fn fetch_bases(
+    engine: &Engine,
+    bases: &[(ImageReference, String)],
+    log: &LogSink,
+    cancel: &CancellationToken,
+) -> Result<(), WorkError> {
+    for (reference, _) in bases {
+        if docker::names_its_content(reference) && !engine.exists(reference).await.map_err(engine_failure)? {
+            log.info(format!("pulling {reference}"));
+            engine.pull(reference, cancel).await.map_err(pull_failure)?;
+        }
+    }
+    Ok(())
+}
+
 /// Name and container runtime of each node.
-async fn nodes<'e>(
+pub(super) async fn nodes<'e>(
     edges: &'e Edges,
     log: &LogSink,
     cancel: &CancellationToken,
@@ -275,11 +308,18 @@ fn built_image(names: &ImageNames, deployed: bool) -> BuiltImage {
     }
 }
 
-fn build_failure(error: BuildError) -> WorkError {
+pub(super) fn build_failure(error: BuildError) -> WorkError {
     match error {
         BuildError::Cancelled => WorkError::Cancelled,
         error @ BuildError::EngineLost(_) => WorkError::Lost(error.to_string()),
         error => WorkError::Failed(error.to_string()),
+    }
+}
+
+fn pull_failure(error: PullError) -> WorkError {
+    match error {
+        PullError::Engine(error) => engine_failure(error),
+        error @ PullError::Refused { .. } => WorkError::Failed(error.to_string()),
     }
 }
 

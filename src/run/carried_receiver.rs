@@ -16,7 +16,7 @@ use std::time::{Duration, SystemTime};
 use sha2::{Digest as _, Sha256};
 
 use crate::cluster::{ReceiverProgram, SyncError, receiver_program};
-use crate::docker::BuildRequest;
+use crate::docker::{BuildRequest, Builder};
 use crate::project::ImageName;
 
 /// The program's name in the context of the build.
@@ -73,11 +73,18 @@ impl Carriers {
     }
 
     /// The build of an image that is `base`, an image in the engine, with the program as its last layer. Blocks.
-    pub(super) fn layer(&self, program: &ReceiverProgram, base: &str, platform: &str) -> io::Result<BuildRequest> {
+    pub(super) fn layer(
+        &self,
+        program: &ReceiverProgram,
+        base: &str,
+        platform: &str,
+        builder: Builder,
+    ) -> io::Result<BuildRequest> {
         let cache = self.cache.as_ref().ok_or_else(|| io::Error::other("there is no home folder"))?;
         let context = cache.join(program.path.rsplit('/').next().unwrap_or(FILE));
         write_program(&context, program)?;
         Ok(BuildRequest {
+            builder,
             context,
             filter: Arc::default(),
             dockerfile: format!("FROM {base}\nCOPY {FILE} {}\n", program.path),
@@ -141,7 +148,7 @@ mod tests {
     fn the_layer_is_built_from_a_folder_that_is_always_the_same() {
         let folder = tempfile::tempdir().expect("a folder");
         let carriers = Carriers { state: Some(folder.path().join("state")), cache: Some(folder.path().join("cache")) };
-        let request = carriers.layer(&program(), "a/b:c", "linux/arm64").expect("written");
+        let request = carriers.layer(&program(), "a/b:c", "linux/arm64", Builder::BuildKit).expect("written");
         assert_eq!(request.dockerfile, "FROM a/b:c\nCOPY receiver /.devloop/receiver-1\n");
         let metadata = request.context.join(FILE).metadata().expect("there");
         assert_eq!((metadata.len(), metadata.permissions().mode() & 0o777), (7, 0o755));

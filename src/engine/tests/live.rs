@@ -147,19 +147,19 @@ fn an_edit_while_the_cluster_is_away_goes_into_the_container_afterwards() {
 #[test]
 fn a_look_into_a_resource_says_how_far_each_container_is() {
     let mut script = Script::up(&[image("web", true)], vec![deployment("web", &["web"])]);
-    let detail = |script: &Script| script.row("web").detail;
-    assert!(!detail(&script).applied && detail(&script).live.is_empty());
+    let detail = |script: &mut Script| script.row("web").detail;
+    assert!(!detail(&mut script).applied && detail(&mut script).live.is_empty());
     script.bring_up("web");
-    assert_eq!(detail(&script).images[0].cluster_ref.as_deref(), Some("web:1"));
-    assert_eq!((detail(&script).pods.len(), detail(&script).applied), (1, true));
-    assert_eq!((detail(&script).live[0].state, detail(&script).live[0].last_sync), (LiveState::InSync, None));
+    assert_eq!(detail(&mut script).images[0].cluster_ref.as_deref(), Some("web:1"));
+    assert_eq!((detail(&mut script).pods.len(), detail(&mut script).applied), (1, true));
+    assert_eq!((detail(&mut script).live[0].state, detail(&mut script).live[0].last_sync), (LiveState::InSync, None));
     script.changed(&["/p/web/src/a.py"]);
-    assert_eq!(detail(&script).live[0].state, LiveState::Syncing(1));
+    assert_eq!(detail(&mut script).live[0].state, LiveState::Syncing(1));
     script.changed(&["/p/web/src/b.py"]);
     script.finish("sync pod-1/c1 /app/a.py", WorkResult::Live(Ok(())));
-    assert_eq!(detail(&script).live[0].state, LiveState::Syncing(1));
+    assert_eq!(detail(&mut script).live[0].state, LiveState::Syncing(1));
     script.finish("sync pod-1/c1 /app/b.py", WorkResult::Live(Ok(())));
-    let live = detail(&script).live.remove(0);
+    let live = detail(&mut script).live.remove(0);
     assert_eq!((live.state, live.last_sync.map(|sync| sync.files)), (LiveState::InSync, Some(1)));
     let steps: Vec<String> =
         script.row("web").history.last().expect("the first").steps.iter().map(|step| step.text.clone()).collect();
@@ -167,5 +167,5 @@ fn a_look_into_a_resource_says_how_far_each_container_is() {
     // Another instance has got nothing yet.
     script.changed(&["/p/web/src/a.py"]);
     script.pod(running("web", "pod-1", "c2", "web:1"));
-    assert_eq!(detail(&script).live[0].last_sync, None);
+    assert_eq!(detail(&mut script).live[0].last_sync, None);
 }

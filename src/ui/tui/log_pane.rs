@@ -141,7 +141,12 @@ impl LogPane {
     pub(super) fn text_in_sight(&self, format: LineFormat, height: usize) -> String {
         let (first, _) = self.top(format, height);
         let lines = self.lines.iter().skip(first).take(self.last_shown(format, height).saturating_sub(first) + 1);
-        lines.map(|line| format!("{}\n", strip_colors(&line.text))).collect()
+        let mut text = String::new();
+        for line in lines {
+            text.push_str(&strip_colors(&line.text));
+            text.push('\n');
+        }
+        text
     }
 
     /// How many lines are below the window; 0 when the end is shown.
