@@ -8,7 +8,7 @@ use super::config::{evaluate, print_diagnostics};
 use super::error::CommandError;
 use super::exit_code::ExitCode;
 use crate::logs::LogStore;
-use crate::run::{PruneReport, prune_now, prune_summary};
+use crate::run::{PruneReport, prune_now, prune_summary, shown_size};
 
 /// Grows when something is removed from the JSON or changes its meaning.
 const SCHEMA: u32 = 1;
@@ -26,6 +26,8 @@ pub struct PruneAnswer {
     pub containers: Vec<String>,
     /// Room that was freed; `null` when nothing was removed.
     pub freed_bytes: Option<u64>,
+    /// With `--dry-run`: at most so much would be freed, because layers that other images have too stay.
+    pub expected_bytes: Option<u64>,
     /// What could not be removed, and why.
     pub failures: Vec<String>,
 }
@@ -45,6 +47,7 @@ pub(super) fn prune(arguments: &PruneArgs) -> Result<ExitCode, CommandError> {
             images: report.images.clone(),
             containers: report.containers.clone(),
             freed_bytes: report.freed,
+            expected_bytes: report.expected,
             failures: report.failures.clone(),
         })
         .unwrap_or_default();
@@ -71,6 +74,9 @@ fn text(report: &PruneReport, rehearsed: bool) -> String {
             // Writing to a text cannot fail.
             let _ = writeln!(text, "would remove {kind} {name}");
         }
+    }
+    if let Some(bytes) = report.expected.filter(|bytes| *bytes > 0) {
+        let _ = writeln!(text, "would free at most {}: layers that other images have too stay", shown_size(bytes));
     }
     text
 }

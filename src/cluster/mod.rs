@@ -46,7 +46,7 @@ pub use failure::{Failure, InvalidField, OwnedField, Refusal};
 pub use interactive::{Size, Streams, exec_interactive};
 pub use inventory::{Entry, Inventory};
 pub use kubeconfig::{ContextInfo, ContextOverrides, FrozenKubeconfig, KubeconfigError};
-pub use nodes::{Node, platform};
+pub use nodes::{Node, platform, runs_platform};
 pub use own_namespace::own_namespace;
 pub use ownership::Ownership;
 pub use pod_logs::{FollowedPod, PodLogs};

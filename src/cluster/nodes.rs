@@ -49,6 +49,14 @@ pub fn platform(nodes: &[Node]) -> Option<String> {
     counts.into_iter().max_by_key(|(_, count)| *count).map(|(platform, _)| platform)
 }
 
+/// Whether one of the machines runs images of a platform (`linux/arm64`, `linux/arm/v7`); without machines it is not known.
+pub fn runs_platform(nodes: &[Node], platform: &str) -> bool {
+    let mut parts = platform.split('/');
+    let wanted = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+    let is_such = |node: &Node| (node.operating_system.as_str(), node.architecture.as_str()) == wanted;
+    nodes.is_empty() || wanted.1.is_empty() || nodes.iter().any(is_such)
+}
+
 fn read_node(node: &Value) -> Node {
     let info = &node["status"]["nodeInfo"];
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
@@ -78,5 +86,9 @@ mod tests {
         assert_eq!(platform(&[node("arm64"), node("amd64"), node("arm64")]).as_deref(), Some("linux/arm64"));
         assert_eq!(platform(&[]), None);
         assert!(node("arm64").uses_docker());
+        let nodes = [node("arm64"), node("amd64")];
+        assert!(runs_platform(&nodes, "linux/amd64") && runs_platform(&nodes, "linux/arm64/v8"));
+        assert!(!runs_platform(&nodes, "linux/s390x") && !runs_platform(&nodes, "windows/amd64"));
+        assert!(runs_platform(&[], "linux/s390x") && runs_platform(&nodes, "local"));
     }
 }

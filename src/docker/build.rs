@@ -13,7 +13,7 @@ use hyper::body::Incoming;
 use tokio_util::sync::CancellationToken;
 
 use super::build_error::BuildError;
-use super::build_request::{BuildRequest, BuiltImage};
+use super::build_request::{BuildRequest, Builder, BuiltImage};
 use super::context::ContextTree;
 use super::engine::Engine;
 use super::engine_error::chain;
@@ -29,6 +29,8 @@ use crate::logs::LogSink;
 const CANCEL_DEADLINE: Duration = Duration::from_secs(3);
 /// How long the engine may take to open a session; it does nothing for it.
 const OPEN_DEADLINE: Duration = Duration::from_secs(30);
+/// How often a build is begun again after others that it shares steps with were cancelled.
+const MAX_AGAIN: usize = 3;
 /// How long the engine may go on after the session broke, to say why.
 const LAST_WORDS: Duration = Duration::from_secs(2);
 
@@ -42,9 +44,38 @@ impl Engine {
         log: &LogSink,
         cancel: &CancellationToken,
     ) -> Result<BuiltImage, BuildError> {
+        if request.builder == Builder::Classic {
+            return self.build_classic(request, log, cancel).await;
+        }
+        let mut again = 0;
+        loop {
+            match self.build_with_buildkit(request, log, cancel).await {
+                // BuildKit does a step that two builds share once, and when the build that began it is cancelled, the other
+                // may be told that it was.
+                Err(BuildError::EngineLost(message))
+                    if message.contains("context canceled")
+                        && again < MAX_AGAIN
+                        && !cancel.is_cancelled()
+                        && self.health().await.is_ok() =>
+                {
+                    again += 1;
+                    log.info("a step was given up together with a build that was cancelled: built again");
+                }
+                ended => return ended,
+            }
+        }
+    }
+
+    async fn build_with_buildkit(
+        &self,
+        request: &BuildRequest,
+        log: &LogSink,
+        cancel: &CancellationToken,
+    ) -> Result<BuiltImage, BuildError> {
         if self.info().is_podman {
             return Err(BuildError::NoBuildKit(format!("it is Podman {}", self.info().version)));
         }
+        let cache_from = cache_sources(&request.cache_from)?;
         let secrets = secrets(request).await?;
         let (agents, _key_agents) = agents(request).await?;
         let tree = ContextTree { root: request.context.clone(), filter: request.filter.clone() };
@@ -56,7 +87,14 @@ impl Engine {
             .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
             .map_err(|error| BuildError::EngineLost(chain(&error)))?;
         let build_id = random_id();
-        let path = self.versioned(&format!("/build?{}", query(request, &session.id, &build_id)));
+        let of_buildkit = [
+            ("version", "2"),
+            ("session", &session.id),
+            ("buildid", &build_id),
+            ("remote", "client-session"),
+            ("dockerfile", "Dockerfile"),
+        ];
+        let path = self.versioned(&format!("/build?{}", query(request, &cache_from, &of_buildkit)));
 
         let mut progress = Progress::default();
         let build = self.follow_build(path, log, &mut progress);
@@ -128,7 +166,7 @@ impl Engine {
 }
 
 /// How a build ended other than well.
-enum Ended {
+pub(super) enum Ended {
     /// The connection broke.
     Io(io::Error),
     /// In the builder's words.
@@ -156,7 +194,7 @@ async fn build_beside_session(
 }
 
 /// The response, or the error that its body tells.
-async fn success(response: Response<Incoming>) -> Result<Response<Incoming>, Ended> {
+pub(super) async fn success(response: Response<Incoming>) -> Result<Response<Incoming>, Ended> {
     if response.status().is_success() {
         return Ok(response);
     }
@@ -169,16 +207,10 @@ async fn success(response: Response<Incoming>) -> Result<Response<Incoming>, End
     Err(Ended::Failed(message))
 }
 
-/// The parameters of the engine's build endpoint.
-fn query(request: &BuildRequest, session: &str, build_id: &str) -> String {
+/// The parameters of the engine's build endpoint: those of one of its builders, and those that both have.
+pub(super) fn query(request: &BuildRequest, cache_from: &[String], of_builder: &[(&str, &str)]) -> String {
     let mut query = url::form_urlencoded::Serializer::new(String::new());
-    query
-        .append_pair("version", "2")
-        .append_pair("session", session)
-        .append_pair("buildid", build_id)
-        .append_pair("remote", "client-session")
-        .append_pair("dockerfile", "Dockerfile")
-        .append_pair("rm", "1");
+    query.append_pair("rm", "1").extend_pairs(of_builder);
     let (label, value) = BUILT_LABEL;
     query.append_pair("labels", &serde_json::json!({ label: value }).to_string());
     let build_args: HashMap<&str, Option<String>> = request
@@ -192,8 +224,8 @@ fn query(request: &BuildRequest, session: &str, build_id: &str) -> String {
     if let Ok(json) = serde_json::to_string(&build_args) {
         query.append_pair("buildargs", &json);
     }
-    if let Ok(json) = serde_json::to_string(&request.cache_from)
-        && !request.cache_from.is_empty()
+    if let Ok(json) = serde_json::to_string(cache_from)
+        && !cache_from.is_empty()
     {
         query.append_pair("cachefrom", &json);
     }
@@ -216,6 +248,25 @@ fn query(request: &BuildRequest, session: &str, build_id: &str) -> String {
         query.append_pair("t", &tag.to_string());
     }
     query.finish()
+}
+
+/// The images of `cache_from`, which may be written as `docker buildx build` takes them.
+pub(super) fn cache_sources(texts: &[String]) -> Result<Vec<String>, BuildError> {
+    let source = |text: &String| {
+        let options = text.split(',').filter_map(|option| option.split_once('='));
+        let option = |wanted: &str| options.clone().find(|(name, _)| *name == wanted).map(|(_, value)| value);
+        match (option("type"), option("ref")) {
+            (None | Some("registry"), Some(reference)) => Ok(reference.to_owned()),
+            (None, None) => Ok(text.clone()),
+            _ => Err(BuildError::Parameter {
+                parameter: "cache_from",
+                value: text.clone(),
+                message: "the engine takes its cache from images in a registry only: write an image reference"
+                    .to_owned(),
+            }),
+        }
+    };
+    texts.iter().map(source).collect()
 }
 
 async fn secrets(request: &BuildRequest) -> Result<HashMap<String, SecretSource>, BuildError> {
@@ -259,4 +310,20 @@ async fn agents(request: &BuildRequest) -> Result<(HashMap<String, PathBuf>, Vec
 async fn is_socket(path: &PathBuf) -> bool {
     use std::os::unix::fs::FileTypeExt;
     tokio::fs::metadata(path).await.is_ok_and(|metadata| metadata.file_type().is_socket())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn caches_are_images() {
+        let sources = |text: &str| cache_sources(&[text.to_owned()]);
+        assert_eq!(sources("r.io/a:cache").expect("an image"), ["r.io/a:cache"]);
+        assert_eq!(sources("type=registry,ref=r.io/a:cache").expect("an image"), ["r.io/a:cache"]);
+        for text in ["type=local,src=/tmp", "type=gha", "type=registry"] {
+            let error = sources(text).expect_err(text).to_string();
+            assert!(error.starts_with(&format!("cache_from `{text}`: the engine takes")), "{error}");
+        }
+    }
 }

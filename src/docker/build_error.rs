@@ -28,6 +28,18 @@ pub enum BuildError {
         /// Its last lines.
         output: Vec<String>,
     },
+    /// A step runs a program that the engine's machine cannot run.
+    #[error(
+        "{} cannot run here: {message}. The platform is another one than the engine's: install emulation (`docker run \
+         --privileged --rm tonistiigi/binfmt --install all`), or leave out `platform` and DOCKER_DEFAULT_PLATFORM",
+        step_name(step)
+    )]
+    ForeignPlatform {
+        /// `[2/5] RUN make`.
+        step: String,
+        /// What the system says.
+        message: String,
+    },
     /// A base image is not to be had.
     #[error("base image `{image}` cannot be pulled ({message}): check its name and, if it is private, `docker login`")]
     BaseImage {
@@ -65,8 +77,16 @@ pub enum BuildError {
     #[error("the container engine went away during the build ({0}): devloop builds again when it is back")]
     EngineLost(String),
     /// The engine has no BuildKit.
-    #[error("this engine cannot build with BuildKit ({0}): use Docker, or custom_build with a command of your own")]
+    #[error(
+        "this engine cannot build with BuildKit ({0}): set DOCKER_BUILDKIT=0 to build without it, use Docker, or \
+         custom_build with a command of your own"
+    )]
     NoBuildKit(String),
+    /// What only BuildKit can do is asked of the builder before it.
+    #[error(
+        "{0} needs BuildKit, and this build does without: unset DOCKER_BUILDKIT, or switch BuildKit on in the engine"
+    )]
+    NeedsBuildKit(&'static str),
     /// Cancelled by devloop.
     #[error("cancelled")]
     Cancelled,
@@ -87,6 +107,14 @@ fn exit(code: Option<i32>) -> String {
     }
 }
 
+/// `step 2/5 (RUN make)`.
+fn step_name(step: &str) -> String {
+    match step.strip_prefix('[').and_then(|rest| rest.split_once("] ")) {
+        Some((number, instruction)) => format!("step {number} ({instruction})"),
+        None => format!("the step `{step}`"),
+    }
+}
+
 /// How it ended first, then what it was, then its output: of a row in a table only the beginning is seen.
 fn step_failure(step: &str, exit_code: Option<i32>, output: &[String]) -> String {
     let (number, instruction) = step.strip_prefix('[').and_then(|rest| rest.split_once("] ")).unwrap_or(("", step));
@@ -103,9 +131,10 @@ fn expression(pattern: &str) -> Regex {
 static LINE: LazyLock<Regex> =
     LazyLock::new(|| expression(r"(?s)(?:dockerfile )?parse error (?:on )?line (\d+): (.*)"));
 static LINE_IN_FILE: LazyLock<Regex> = LazyLock::new(|| expression(r"(?m)^Dockerfile:(\d+)$"));
-static EXIT_CODE: LazyLock<Regex> = LazyLock::new(|| expression(r"exit (?:code|status):? (\d+)"));
-static MISSING: LazyLock<Regex> =
-    LazyLock::new(|| expression(r#""(/[^"]*)"(?: not found)?: not found|lstat (/[^:]+): no such file"#));
+static EXIT_CODE: LazyLock<Regex> = LazyLock::new(|| expression(r"(?:exit (?:code|status)|non-zero code):? (\d+)"));
+static MISSING: LazyLock<Regex> = LazyLock::new(|| {
+    expression(r#""(/[^"]*)"(?: not found)?: not found|l?stat ([^:"]+): (?:no such file|file does not exist)"#)
+});
 static IMAGE: LazyLock<Regex> = LazyLock::new(|| {
     expression(
         r"(?:load metadata for |resolve image config for |FROM (?:--platform=\S+ )?|failed to resolve source metadata for )([^\s:@]+(?::[0-9]+/[^\s:@]+)?(?:[:@][^\s]+?)?)(?:[:\s]|$)",
@@ -123,6 +152,11 @@ impl BuildError {
         let output = failed.iter().flat_map(|step| &step.output);
         if let Some(line) = output.rev().find(|line| line.contains("No space left on device")) {
             return Self::DiskFull { message: line.clone() };
+        }
+        if let Some(step) = &failed
+            && step.output.iter().chain([&step.error]).any(|line| line.contains("exec format error"))
+        {
+            return Self::ForeignPlatform { step: step.name.clone(), message: "exec format error".to_owned() };
         }
         if let Some(found) = LINE.captures(message) {
             let line = found[1].parse().ok();
@@ -231,6 +265,14 @@ mod tests {
             Some(step("[b 2/2] RUN make", "x")),
             "the container engine's disk is full (write /x: no space left on device): free space with `docker system prune`",
         );
+    }
+
+    #[test]
+    fn programs_of_other_platforms_are_told_apart() {
+        let mut failed = step("[2/2] RUN make", "executor failed running [/bin/sh -c make]: exit code: 1");
+        failed.output.push("standard_init_linux.go:228: exec user process caused: exec format error".to_owned());
+        let error = BuildError::classify("x", Some(failed)).to_string();
+        assert!(error.starts_with("step 2/2 (RUN make) cannot run here: exec format error. "), "{error}");
     }
 
     #[test]

@@ -6,9 +6,24 @@ use std::sync::Arc;
 
 use crate::project::{DockerBuild, ImageReference, PathFilter};
 
+/// The digits of a content tag.
+const CONTENT_TAG_DIGITS: usize = 16;
+
+/// Which of the engine's two builders is asked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Builder {
+    /// The one of today.
+    #[default]
+    BuildKit,
+    /// The one before it, which Podman and engines with BuildKit switched off have.
+    Classic,
+}
+
 /// One build of a Dockerfile.
 #[derive(Clone, Debug)]
 pub struct BuildRequest {
+    /// Who builds.
+    pub builder: Builder,
     /// The build context, absolute.
     pub context: PathBuf,
     /// What of it is not sent.
@@ -45,11 +60,12 @@ pub struct BuiltImage {
 }
 
 impl BuildRequest {
-    /// The build of `build` with the Dockerfile text `dockerfile` (base images rewritten) for `platform`.
-    pub fn new(build: &DockerBuild, dockerfile: String, platform: String) -> Self {
+    /// The build of `build` by `builder` with the Dockerfile text `dockerfile` (base images rewritten) for `platform`.
+    pub fn new(build: &DockerBuild, builder: Builder, dockerfile: String, platform: String) -> Self {
         // The engine pulls all base images or none, and one that was just built here is in no registry.
         let is_rewritten = dockerfile != build.dockerfile.contents;
         Self {
+            builder,
             context: build.context.clone(),
             filter: Arc::clone(&build.context_filter),
             dockerfile,
@@ -71,8 +87,15 @@ impl BuiltImage {
     /// The tag that says what is in it: `devloop-` and the first 16 digits of the id.
     pub fn content_tag(&self) -> String {
         let digits = self.id.rsplit(':').next().unwrap_or(&self.id);
-        format!("{}{}", super::CONTENT_TAG_PREFIX, &digits[..digits.len().min(16)])
+        format!("{}{}", super::CONTENT_TAG_PREFIX, &digits[..digits.len().min(CONTENT_TAG_DIGITS)])
     }
+}
+
+/// Whether a tag ends with one that [`BuiltImage::content_tag`] makes.
+pub(super) fn is_content_tag(tag: &str) -> bool {
+    let digits = tag.rsplit(super::CONTENT_TAG_PREFIX).next().filter(|digits| digits.len() < tag.len());
+    digits
+        .is_some_and(|digits| digits.len() == CONTENT_TAG_DIGITS && digits.bytes().all(|byte| byte.is_ascii_hexdigit()))
 }
 
 #[cfg(test)]

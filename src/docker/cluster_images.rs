@@ -157,6 +157,8 @@ mod tests {
             host_name: host_name.to_owned(),
             architecture: String::new(),
             is_podman: false,
+            builder: crate::docker::Builder::BuildKit,
+            insecure_registries: Vec::new(),
         };
         let check = |host_name: &str, nodes: &[(&str, &str)]| shares_images(&engine(host_name), nodes.iter().copied());
         assert!(check("docker-desktop", &[("docker-desktop", "docker://24.0.7")]));

@@ -13,8 +13,8 @@ use bollard::fsutil::types::Stat;
 use crate::project::PathFilter;
 
 /// Go's `os.FileMode` bits, which BuildKit's wire format uses.
-const MODE_DIR: u32 = 1 << 31;
-const MODE_SYMLINK: u32 = 1 << 27;
+pub(super) const MODE_DIR: u32 = 1 << 31;
+pub(super) const MODE_SYMLINK: u32 = 1 << 27;
 const MODE_SETUID: u32 = 1 << 23;
 const MODE_SETGID: u32 = 1 << 22;
 const MODE_STICKY: u32 = 1 << 20;
@@ -110,7 +110,7 @@ fn literal_prefix(root: &Path, pattern: &str) -> Option<PathBuf> {
 pub(super) fn walk(
     tree: &ContextTree,
     wanted: &Wanted,
-    visit: &mut dyn FnMut(Stat, PathBuf) -> ControlFlow<()>,
+    visit: &mut dyn FnMut(Stat, PathBuf, &Metadata) -> ControlFlow<()>,
 ) -> Result<(), ContextError> {
     let mut walk = Walk { tree, wanted, visit, pending: Vec::new() };
     let names = names(&tree.root).map_err(|source| ContextError::NoFolder { path: tree.root.clone(), source })?;
@@ -122,9 +122,9 @@ pub(super) fn walk(
 struct Walk<'a> {
     tree: &'a ContextTree,
     wanted: &'a Wanted,
-    visit: &'a mut dyn FnMut(Stat, PathBuf) -> ControlFlow<()>,
+    visit: &'a mut dyn FnMut(Stat, PathBuf, &Metadata) -> ControlFlow<()>,
     /// Ignored folders that we are in because something below may count; visited when something does.
-    pending: Vec<(Stat, PathBuf)>,
+    pending: Vec<(Stat, PathBuf, Metadata)>,
 }
 
 impl Walk<'_> {
@@ -160,7 +160,7 @@ impl Walk<'_> {
                 return Ok(ControlFlow::Continue(()));
             }
             let stat = stat(&relative, &path, &metadata)?;
-            return Ok(self.emit(stat, path));
+            return Ok(self.emit(stat, path, &metadata));
         }
         if ignored && self.tree.filter.prunes(&path) {
             return Ok(ControlFlow::Continue(()));
@@ -173,8 +173,8 @@ impl Walk<'_> {
         let stat = stat(&relative, &path, &metadata)?;
         let depth = self.pending.len();
         if ignored {
-            self.pending.push((stat, path.clone()));
-        } else if self.emit(stat, path.clone()).is_break() {
+            self.pending.push((stat, path.clone(), metadata));
+        } else if self.emit(stat, path.clone(), &metadata).is_break() {
             return Ok(ControlFlow::Break(()));
         }
         let flow = self.entries(&path, &relative, &names)?;
@@ -182,11 +182,11 @@ impl Walk<'_> {
         Ok(flow)
     }
 
-    fn emit(&mut self, stat: Stat, path: PathBuf) -> ControlFlow<()> {
-        for (stat, path) in self.pending.drain(..) {
-            (self.visit)(stat, path)?;
+    fn emit(&mut self, stat: Stat, path: PathBuf, metadata: &Metadata) -> ControlFlow<()> {
+        for (stat, path, metadata) in self.pending.drain(..) {
+            (self.visit)(stat, path, &metadata)?;
         }
-        (self.visit)(stat, path)
+        (self.visit)(stat, path, metadata)
     }
 }
 
@@ -253,7 +253,7 @@ mod tests {
     fn walked(tree: &ContextTree, patterns: &[&str]) -> Vec<String> {
         let patterns: Vec<String> = patterns.iter().map(|pattern| (*pattern).to_owned()).collect();
         let mut paths = Vec::new();
-        walk(tree, &Wanted::new(&tree.root, &patterns), &mut |stat, _| {
+        walk(tree, &Wanted::new(&tree.root, &patterns), &mut |stat, _, _| {
             paths.push(stat.path);
             ControlFlow::Continue(())
         })
@@ -284,7 +284,7 @@ mod tests {
         std::os::unix::fs::symlink("run", tree.root.join("link")).expect("link");
         let _socket = std::os::unix::net::UnixListener::bind(tree.root.join("socket")).expect("socket");
         let mut stats = Vec::new();
-        walk(&tree, &Wanted::Everything, &mut |stat, _| {
+        walk(&tree, &Wanted::Everything, &mut |stat, _, _| {
             stats.push((stat.path, stat.mode, stat.linkname, stat.size));
             ControlFlow::Continue(())
         })
@@ -303,7 +303,7 @@ mod tests {
         use std::os::unix::ffi::OsStrExt;
         let (_folder, tree) = tree(&[]);
         fs::write(tree.root.join(OsStr::from_bytes(b"caf\xe9")), "").expect("file");
-        let error = walk(&tree, &Wanted::Everything, &mut |_, _| ControlFlow::Continue(())).expect_err("refused");
+        let error = walk(&tree, &Wanted::Everything, &mut |_, _, _| ControlFlow::Continue(())).expect_err("refused");
         assert!(error.to_string().contains("caf"), "{error}");
     }
 

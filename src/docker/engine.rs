@@ -3,16 +3,18 @@
 use std::collections::HashMap;
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http_body_util::Empty;
 use tokio_util::sync::CancellationToken;
 
+use super::build_request::Builder;
 use super::connect_error::ConnectError;
 use super::endpoint::{Candidate, Endpoint, ParseEndpointError, Surroundings};
 use super::engine_error::{EngineError, chain};
 use super::wire;
+use crate::project::ImageReference;
 
 /// For the first contact; a sleeping Docker Desktop takes a while.
 const CONNECT_DEADLINE: Duration = Duration::from_secs(10);
@@ -20,6 +22,8 @@ const CONNECT_DEADLINE: Duration = Duration::from_secs(10);
 const HEALTH_DEADLINE: Duration = Duration::from_secs(3);
 /// BuildKit with sessions came with Docker 18.09.
 const OLDEST_API: ApiVersion = (1, 39);
+/// That of Docker 23, which builds with BuildKit unless it is told otherwise.
+const BUILDKIT_BY_DEFAULT: ApiVersion = (1, 42);
 
 /// Major and minor version of the engine's API.
 pub type ApiVersion = (usize, usize);
@@ -39,6 +43,10 @@ pub struct EngineInfo {
     pub architecture: String,
     /// Whether it is Podman behind Docker's API.
     pub is_podman: bool,
+    /// Which of its builders is to be used.
+    pub builder: Builder,
+    /// The registries (`HOST[:PORT]`) that it is told to speak plain HTTP with.
+    pub insecure_registries: Vec<String>,
 }
 
 /// A container engine. Cheap to clone; no connection is kept, so a restarted engine is simply there again.
@@ -54,6 +62,8 @@ struct Inner {
     bollard: bollard::Docker,
     /// One lock per reference that is being pushed.
     pushes: Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
+    /// The digests of base images that only a registry has, and when it said so.
+    bases: Mutex<HashMap<ImageReference, (Instant, String)>>,
 }
 
 impl Engine {
@@ -106,6 +116,9 @@ impl Engine {
             .await
             .map_err(|_| Failure::Silent)?
             .map_err(|error| Failure::NoEngine(chain(&error)))?;
+        let registries = info.registry_config.and_then(|config| config.index_configs).unwrap_or_default();
+        let insecure = registries.into_iter().filter(|(_, registry)| registry.secure == Some(false));
+        let wish = std::env::var("DOCKER_BUILDKIT").unwrap_or_default();
         let info = EngineInfo {
             version: info.server_version.unwrap_or_default(),
             api,
@@ -113,8 +126,12 @@ impl Engine {
             host_name: info.name.unwrap_or_default(),
             architecture: info.architecture.unwrap_or_default(),
             is_podman: ping.is_podman,
+            builder: builder(&wish, ping.api, ping.prefers_classic),
+            insecure_registries: insecure.map(|(name, _)| name).collect(),
         };
-        Ok(Self { inner: Arc::new(Inner { endpoint, info, bollard, pushes: Mutex::default() }) })
+        Ok(Self {
+            inner: Arc::new(Inner { endpoint, info, bollard, pushes: Mutex::default(), bases: Mutex::default() }),
+        })
     }
 
     /// Where it is.
@@ -161,6 +178,18 @@ impl Engine {
     pub(super) fn versioned(&self, path: &str) -> String {
         let (major, minor) = self.inner.info.api;
         format!("/v{major}.{minor}{path}")
+    }
+
+    /// The digest that a registry had for a base image at most this long ago.
+    pub(super) fn known_base(&self, reference: &ImageReference, at_most: Duration) -> Option<String> {
+        let bases = self.inner.bases.lock().unwrap_or_else(PoisonError::into_inner);
+        bases.get(reference).filter(|(asked, _)| asked.elapsed() < at_most).map(|(_, digest)| digest.clone())
+    }
+
+    /// Remembers what a registry has said just now.
+    pub(super) fn set_known_base(&self, reference: &ImageReference, digest: &str) {
+        let mut bases = self.inner.bases.lock().unwrap_or_else(PoisonError::into_inner);
+        bases.insert(reference.clone(), (Instant::now(), digest.to_owned()));
     }
 
     /// The lock that keeps a reference from being pushed twice at a time.
@@ -245,6 +274,18 @@ async fn nothing_found(candidates: &[Candidate]) -> ConnectError {
 struct Ping {
     api: ApiVersion,
     is_podman: bool,
+    /// Whether it names the classic builder as the one to use.
+    prefers_classic: bool,
+}
+
+/// As docker's client chooses: `DOCKER_BUILDKIT` has the last word. Engines before 23 name the classic builder unless they
+/// are told otherwise, but have BuildKit all the same; later ones name it when BuildKit is switched off.
+fn builder(wish: &str, api: ApiVersion, prefers_classic: bool) -> Builder {
+    match wish {
+        "0" | "f" | "F" | "false" | "FALSE" | "False" => Builder::Classic,
+        "" if prefers_classic && api >= BUILDKIT_BY_DEFAULT => Builder::Classic,
+        _ => Builder::BuildKit,
+    }
 }
 
 async fn ping(endpoint: &Endpoint) -> Result<Ping, Failure> {
@@ -258,7 +299,8 @@ async fn ping(endpoint: &Endpoint) -> Result<Ping, Failure> {
         .and_then(|version| version.split_once('.'))
         .and_then(|(major, minor)| Some((major.parse().ok()?, minor.parse().ok()?)))
         .ok_or_else(|| Failure::NoEngine("it does not say which API it speaks".to_owned()))?;
-    Ok(Ping { api, is_podman: header("libpod-api-version").is_some() })
+    let prefers_classic = header("builder-version") == Some("1");
+    Ok(Ping { api, is_podman: header("libpod-api-version").is_some(), prefers_classic })
 }
 
 #[cfg(test)]
@@ -288,6 +330,20 @@ mod tests {
         check(Failure::TooOld((1, 38)), None, &["too old (API 1.38", "upgrade"]);
         check(Failure::NoEngine("it answered 404".to_owned()), None, &["no container engine", "404"]);
         check(Failure::Silent, None, &["did not answer within 10 s"]);
+    }
+
+    #[test]
+    fn the_builder_is_the_one_that_the_user_or_the_engine_wants() {
+        for (wish, api, prefers_classic, expected) in [
+            ("", (1, 41), true, Builder::BuildKit),
+            ("", (1, 42), true, Builder::Classic),
+            ("", (1, 42), false, Builder::BuildKit),
+            ("0", (1, 41), false, Builder::Classic),
+            ("false", (1, 50), false, Builder::Classic),
+            ("1", (1, 42), true, Builder::BuildKit),
+        ] {
+            assert_eq!(builder(wish, api, prefers_classic), expected, "{wish:?} {api:?} {prefers_classic}");
+        }
     }
 
     #[tokio::test]

@@ -46,6 +46,11 @@ impl Engine {
         }
     }
 
+    /// Whether the engine has the very image.
+    pub async fn has(&self, image: &BuiltImage) -> bool {
+        self.bollard().inspect_image(&image.id).await.is_ok()
+    }
+
     /// Removes a name; the image goes with its last one. One that is not there is removed already.
     pub async fn remove(&self, reference: &ImageReference) -> Result<(), EngineError> {
         let name = reference.to_string();

@@ -17,6 +17,7 @@ use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use http_body_util::{BodyExt as _, Empty};
 
+use super::build_request::is_content_tag;
 use super::containers::{PROJECT, moment};
 use super::engine::Engine;
 use super::engine_error::EngineError;
@@ -26,9 +27,6 @@ use crate::project::{ImageReference, Registry};
 
 /// The label of every image that devloop builds, and so of the containers that run one.
 pub(super) const BUILT_LABEL: (&str, &str) = ("devloop.dev/built", "true");
-
-/// The digits of a content tag.
-const DIGITS: usize = 16;
 
 /// What is looked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,6 +54,8 @@ pub struct PruneReport {
     pub containers: Vec<String>,
     /// How many bytes are free now; `None` when nothing was removed, or the engine does not say.
     pub freed: Option<u64>,
+    /// How many bytes a rehearsal's images take, layers that they share with others included.
+    pub expected: Option<u64>,
     /// What could not be removed, and why. What is in use is none of it.
     pub failures: Vec<String>,
 }
@@ -76,6 +76,7 @@ struct Build {
     /// All its names.
     names: Vec<String>,
     tagged: DateTime<Utc>,
+    size: u64,
 }
 
 impl Engine {
@@ -93,7 +94,8 @@ impl Engine {
         let images = outdated(self.builds(&request.images, request.registry.as_ref()).await?, request, &used, now);
         if rehearse || (containers.is_empty() && images.is_empty()) {
             report.containers = containers.into_iter().map(|(_, name)| name).collect();
-            report.images = images;
+            report.expected = rehearse.then(|| images.iter().map(|(_, size)| size).sum());
+            report.images = images.into_iter().map(|(name, _)| name).collect();
             return Ok(report);
         }
         let before = self.size_of_images().await;
@@ -102,7 +104,7 @@ impl Engine {
                 self.bollard().remove_container(&id, Some(RemoveContainerOptionsBuilder::new().build())).await;
             note(removed.map(drop), name, &mut report.containers, &mut report.failures);
         }
-        for name in images {
+        for (name, _) in images {
             let options = RemoveImageOptionsBuilder::default().build();
             let removed = self.bollard().remove_image(&name, Some(options), None).await;
             note(removed.map(drop), name, &mut report.images, &mut report.failures);
@@ -182,7 +184,8 @@ impl Engine {
             };
             let created = DateTime::from_timestamp(found.created, 0).unwrap_or_default();
             let tagged = tagged.filter(|tagged| tagged.timestamp() > 0).unwrap_or(created);
-            builds.push(Build { image, id: found.id, names: found.repo_tags, tagged });
+            let size = u64::try_from(found.size).unwrap_or_default();
+            builds.push(Build { image, id: found.id, names: found.repo_tags, tagged, size });
         }
         Ok(builds)
     }
@@ -202,8 +205,7 @@ fn is_build(name: &ImageReference, image: &ImageReference, registry: Option<&Reg
     let Some(tag) = name.tag.as_deref() else { return false };
     let Some(start) = tag.rfind(CONTENT_TAG_PREFIX) else { return false };
     let content = &tag[start..];
-    let digits = &content[CONTENT_TAG_PREFIX.len()..];
-    if digits.len() != DIGITS || !digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+    if !is_content_tag(content) {
         return false;
     }
     // A registry that the cluster advertises need not be known here: it is how the name begins.
@@ -213,8 +215,13 @@ fn is_build(name: &ImageReference, image: &ImageReference, registry: Option<&Reg
     registries.iter().any(|registry| image_names(image, content, *registry).is_ok_and(|names| names.local == *name))
 }
 
-/// The names of the images that may go.
-fn outdated(mut builds: Vec<Build>, request: &PruneRequest, used: &HashSet<String>, now: DateTime<Utc>) -> Vec<String> {
+/// The names and sizes of the images that may go.
+fn outdated(
+    mut builds: Vec<Build>,
+    request: &PruneRequest,
+    used: &HashSet<String>,
+    now: DateTime<Utc>,
+) -> Vec<(String, u64)> {
     builds.sort_by(|a, b| b.tagged.cmp(&a.tagged).then_with(|| a.id.cmp(&b.id)));
     let mut newer: BTreeMap<usize, usize> = BTreeMap::new();
     builds.retain(|build| {
@@ -228,7 +235,8 @@ fn outdated(mut builds: Vec<Build>, request: &PruneRequest, used: &HashSet<Strin
             && !build.names.iter().any(|name| request.needed.contains(name))
     });
     // With another name it is somebody's else too.
-    going.filter_map(|build| <[String; 1]>::try_from(build.names).ok()).map(|[name]| name).collect()
+    let only_name = |build: Build| Some((<[String; 1]>::try_from(build.names).ok()?, build.size));
+    going.filter_map(only_name).map(|([name], size)| (name, size)).collect()
 }
 
 fn is_old(moment: DateTime<Utc>, max_age: Duration, now: DateTime<Utc>) -> bool {
@@ -281,6 +289,7 @@ mod tests {
             id: id.to_owned(),
             names: names.iter().map(|name| (*name).to_owned()).collect(),
             tagged: now - chrono::Duration::hours(hours),
+            size: 1,
         };
         let builds = vec![
             build(0, "old", 9, &["web:old"]),
@@ -300,7 +309,10 @@ mod tests {
             compose_projects: HashSet::new(),
         };
         let used = HashSet::from(["used".to_owned()]);
-        let going = |keep, hours| outdated(builds.clone(), &request(keep, hours), &used, now);
+        let going = |keep, hours| -> Vec<String> {
+            let going = outdated(builds.clone(), &request(keep, hours), &used, now);
+            going.into_iter().map(|(name, _)| name).collect()
+        };
         assert_eq!(going(2, 6), ["web:old"]);
         assert_eq!(going(0, 6), ["web:newest", "web:young", "web:old", "api:other"]);
         assert_eq!(going(0, 9), ["web:old", "api:other"]);

@@ -17,6 +17,7 @@ use super::engine::Engine;
 use super::engine_error::{EngineError, chain};
 use super::json_lines::JsonLines;
 use super::push_error::PushError;
+use super::registry_client::{RegistryClient, is_on_this_machine};
 use super::wire;
 use crate::logs::LogSink;
 use crate::project::ImageReference;
@@ -130,15 +131,12 @@ impl Engine {
     /// Whether a registry on this machine has the image, so that the engine need not be bothered. A registry
     /// elsewhere is left to the engine, which has the logins and skips layers that are there.
     async fn registry_has(&self, reference: &ImageReference) -> bool {
-        let host = reference.domain.rsplit_once(':').map_or(reference.domain.as_str(), |(host, _)| host);
-        let is_here = matches!(self.endpoint(), Endpoint::Unix(_))
-            && (host == "localhost" || host.ends_with(".localhost") || host.starts_with("127."));
-        if !is_here {
+        if !matches!(self.endpoint(), Endpoint::Unix(_)) || !is_on_this_machine(&reference.domain) {
             return false;
         }
-        let Ok(Some(digest)) = tokio::time::timeout(LOOK_DEADLINE, manifest_digest(reference)).await else {
-            return false;
-        };
+        let registry = RegistryClient::new(&reference.domain, false);
+        let look = registry.digest(&reference.path, reference.tag.as_deref().unwrap_or("latest"));
+        let Ok(Ok(Some(digest))) = tokio::time::timeout(LOOK_DEADLINE, look).await else { return false };
         if reference.tag.as_ref().is_some_and(|tag| tag.contains(CONTENT_TAG_PREFIX)) {
             // Such a tag says what is in the image.
             return true;
@@ -146,27 +144,6 @@ impl Engine {
         let Ok(image) = self.bollard().inspect_image(&reference.to_string()).await else { return false };
         image.repo_digests.is_some_and(|digests| digests.iter().any(|known| known.ends_with(&digest)))
     }
-}
-
-/// Asks a registry on this machine for the digest of a reference.
-async fn manifest_digest(reference: &ImageReference) -> Option<String> {
-    let address =
-        if reference.domain.contains(':') { reference.domain.clone() } else { format!("{}:80", reference.domain) };
-    let endpoint = Endpoint::Tcp { address, certificates: None };
-    let tag = reference.tag.as_deref().unwrap_or("latest");
-    let accepted = [
-        "application/vnd.docker.distribution.manifest.v2+json",
-        "application/vnd.oci.image.manifest.v1+json",
-        "application/vnd.oci.image.index.v1+json",
-        "application/vnd.docker.distribution.manifest.list.v2+json",
-    ];
-    let request = http::Request::head(format!("/v2/{}/manifests/{tag}", reference.path))
-        .header("Accept", accepted.join(", "))
-        .body(Empty::<Bytes>::new())
-        .ok()?;
-    let response = wire::send(&endpoint, request).await.ok()?;
-    let digest = response.headers().get("docker-content-digest")?.to_str().ok()?;
-    response.status().is_success().then(|| digest.to_owned())
 }
 
 /// The engine takes no push without this header, even when there is nothing to log in with.

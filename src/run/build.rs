@@ -7,10 +7,11 @@ use tokio_util::sync::CancellationToken;
 
 use super::compose;
 use super::edges::{Edges, SharedEdges, engine_failure};
-use crate::cluster::platform;
+use super::once::{self, Once};
+use crate::cluster::{platform, runs_platform};
 use crate::docker::{
-    self, BuildError, BuildRequest, CustomBuildError, CustomBuildRequest, Engine, ImageNames, LoadError, PushError,
-    image_names, shares_images,
+    self, BuildError, BuildRequest, CustomBuildError, CustomBuildRequest, Engine, ImageNames, LoadError, PullError,
+    PushError, image_names, shares_images,
 };
 use crate::engine::{BuiltImage, Step, WorkError, WorkResult};
 use crate::logs::LogSink;
@@ -37,7 +38,11 @@ pub(super) async fn build(edges: SharedEdges, request: Request, cancel: Cancella
     WorkResult::Image(build_image(&edges, &request, &cancel).await)
 }
 
-async fn build_image(edges: &Edges, request: &Request, cancel: &CancellationToken) -> Result<BuiltImage, WorkError> {
+async fn build_image(
+    edges: &SharedEdges,
+    request: &Request,
+    cancel: &CancellationToken,
+) -> Result<BuiltImage, WorkError> {
     let log = edges.build_log(&request.resource);
     match &request.image.build {
         ImageBuild::Docker(build) => {
@@ -59,7 +64,7 @@ async fn build_image(edges: &Edges, request: &Request, cancel: &CancellationToke
 }
 
 async fn docker_build(
-    edges: &Edges,
+    edges: &SharedEdges,
     request: &Request,
     build: &DockerBuild,
     log: &LogSink,
@@ -70,48 +75,46 @@ async fn docker_build(
         "" => platform(edges.nodes(log, cancel).await).unwrap_or_default(),
         platform => platform.to_owned(),
     };
+    if request.deployed && !runs_platform(edges.nodes(log, cancel).await, &platform) {
+        log.warn(format!(
+            "the image is for {platform}, and no node of the cluster is: its containers will not start there; leave out \
+             `platform` and DOCKER_DEFAULT_PLATFORM to build for the cluster"
+        ));
+    }
     let text = with_built_bases(build, &request.bases);
     let output = log.with_prefix(OUTPUT_INDENT);
-    let request_to_engine = BuildRequest::new(build, text, platform);
-    let built = build_once(edges, &engine, &request_to_engine, request.forced, &output, cancel).await?;
+    let wanted = BuildRequest::new(build, engine.info().builder, text, platform);
+    let once = once::image(edges, &engine, request, &wanted, &output, cancel).await?;
     let registry = registry(edges, request.deployed, log, cancel).await?;
+    let (built, input) = match once {
+        Once::InEngine { image, input } => (image, input),
+        Once::InRegistry(image) => {
+            let names = names(&request.image.reference, &image.content_tag(), registry.as_ref())?;
+            if needs_engine(&request.image, build) {
+                output.info(format!("pulling {}", names.local));
+                engine.pull(&names.local, cancel).await.map_err(pull_failure)?;
+                for tag in &build.extra_tags {
+                    engine.tag(&image, tag).await.map_err(engine_failure)?;
+                }
+            }
+            return Ok(built_image(&names, request.deployed));
+        }
+    };
     let names = names(&request.image.reference, &built.content_tag(), registry.as_ref())?;
     engine.tag(&built, &names.local).await.map_err(engine_failure)?;
     if request.deployed {
         hand_over(edges, &engine, &names, registry.as_ref(), request.step.next(), log, cancel).await?;
+        if let Some(input) = input {
+            once::tell_others(edges, &engine, request, &names, input, registry.as_ref());
+        }
     }
     Ok(built_image(&names, request.deployed))
 }
 
-/// The image of an earlier build of the same input when the engine still has it, else that of a build now.
-async fn build_once(
-    edges: &Edges,
-    engine: &Engine,
-    request: &BuildRequest,
-    forced: bool,
-    output: &LogSink,
-    cancel: &CancellationToken,
-) -> Result<docker::BuiltImage, WorkError> {
-    let build = async || engine.build(request, output, cancel).await.map_err(build_failure);
-    let Some(key) = engine.build_key(request).await else { return build().await };
-    let cache = &edges.build_cache;
-    let _turn = cancel.run_until_cancelled(cache.turn(&key)).await.ok_or(WorkError::Cancelled)?;
-    if !forced
-        && let Some(image) = cache.get(&key)
-        && engine.has(&image).await
-    {
-        output.info("nothing to build: the image of this very input is there");
-        for tag in &request.extra_tags {
-            engine.tag(&image, tag).await.map_err(engine_failure)?;
-        }
-        return Ok(image);
-    }
-    let image = build().await?;
-    // What was saved during the build may or may not be in the image.
-    if engine.build_key(request).await.as_ref() == Some(&key) {
-        cache.put(&key, &image);
-    }
-    Ok(image)
+/// Whether more is done with the image here than to have it run in the cluster.
+fn needs_engine(image: &Image, build: &DockerBuild) -> bool {
+    let restarts = image.live_update.as_ref().is_some_and(|live_update| live_update.restart_process.is_some());
+    !build.extra_tags.is_empty() || (restarts && image.entrypoint.is_none())
 }
 
 /// The Dockerfile's text with the images of ours that it builds upon in their built form.
@@ -155,6 +158,7 @@ async fn custom_build(
             .collect(),
         engine_is_shared: shares_images(engine.info(), nodes(edges, log, cancel).await),
     };
+    fetch_bases(&engine, &custom.base_images, log, cancel).await?;
     let environment = edges.command_environment();
     let run = |command: CommandLine| async move {
         log.info(format!("Running cmd: {command}"));
@@ -167,8 +171,24 @@ async fn custom_build(
     Ok(built_image(&built.names, request.deployed))
 }
 
+/// Brings images of ours that only the registry has to where a command expects them.
+async fn fetch_bases(
+    engine: &Engine,
+    bases: &[(ImageReference, String)],
+    log: &LogSink,
+    cancel: &CancellationToken,
+) -> Result<(), WorkError> {
+    for (reference, _) in bases {
+        if docker::names_its_content(reference) && !engine.exists(reference).await.map_err(engine_failure)? {
+            log.info(format!("pulling {reference}"));
+            engine.pull(reference, cancel).await.map_err(pull_failure)?;
+        }
+    }
+    Ok(())
+}
+
 /// Name and container runtime of each node.
-async fn nodes<'e>(
+pub(super) async fn nodes<'e>(
     edges: &'e Edges,
     log: &LogSink,
     cancel: &CancellationToken,
@@ -231,11 +251,18 @@ fn built_image(names: &ImageNames, deployed: bool) -> BuiltImage {
     }
 }
 
-fn build_failure(error: BuildError) -> WorkError {
+pub(super) fn build_failure(error: BuildError) -> WorkError {
     match error {
         BuildError::Cancelled => WorkError::Cancelled,
         error @ BuildError::EngineLost(_) => WorkError::Lost(error.to_string()),
         error => WorkError::Failed(error.to_string()),
+    }
+}
+
+fn pull_failure(error: PullError) -> WorkError {
+    match error {
+        PullError::Engine(error) => engine_failure(error),
+        error @ PullError::Refused { .. } => WorkError::Failed(error.to_string()),
     }
 }
 

@@ -1,10 +1,12 @@
 //! What the tasks of a session share: the connections to the outside systems, made when they are first needed.
 
+use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use super::config::Retry;
 use super::custom_deploy::Turns;
@@ -16,7 +18,7 @@ use crate::docker;
 use crate::engine::{ConfigOutcome, WorkError};
 use crate::logs::{LogSink, LogSource, LogStore};
 use crate::process::{CommandEnvironment, SessionEnvironment, Supervisor};
-use crate::project::{ProjectName, Registry, ResourceName};
+use crate::project::{ImageName, ProjectName, Registry, ResourceName};
 
 /// How long the API server may take to answer before a piece of work is handed back.
 pub(super) const CLUSTER_PATIENCE: Duration = Duration::from_secs(20);
@@ -41,6 +43,11 @@ pub(super) struct Edges {
     custom_deploys: Turns,
     pub(super) config_retry: Mutex<Retry>,
     pub(super) build_cache: docker::BuildCache,
+    pub(super) shared_images: docker::SharedImages,
+    /// The images that the session has looked for or built.
+    begun_images: Mutex<HashSet<ImageName>>,
+    /// What nobody waits for before the end of the session.
+    pub(super) background: TaskTracker,
     pub(super) synced_files: SyncedFiles,
     /// The compose command works on one project at a time (reference §3.17).
     pub(super) compose: tokio::sync::Mutex<()>,
@@ -66,6 +73,9 @@ impl Edges {
             custom_deploys: Turns::default(),
             config_retry: Mutex::default(),
             build_cache: docker::BuildCache::of_user(),
+            shared_images: docker::SharedImages::of_environment(),
+            begun_images: Mutex::default(),
+            background: TaskTracker::new(),
             compose: tokio::sync::Mutex::default(),
         }
     }
@@ -124,6 +134,11 @@ impl Edges {
         let choice = self.registry.get_or_try_init(|| discover).await.map_err(cluster_failure)?;
         let default = || self.default_registry.lock().unwrap_or_else(PoisonError::into_inner).clone();
         Ok(choice.registry.clone().or_else(default))
+    }
+
+    /// Whether nothing of this image has been asked of this before.
+    pub(super) fn is_first_build(&self, image: &ImageName) -> bool {
+        self.begun_images.lock().unwrap_or_else(PoisonError::into_inner).insert(image.clone())
     }
 
     /// What the newest evaluation gave.

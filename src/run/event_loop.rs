@@ -197,6 +197,10 @@ impl EventLoop {
         // Every task watches its token; the processes that they own are verified to be gone before they end.
         let deadline = Instant::now() + SHUT_DOWN_LIMIT;
         while let Ok(Some(_)) = tokio::time::timeout_at(deadline, self.tasks.join_next()).await {}
+        self.edges.background.close();
+        if tokio::time::timeout_at(deadline, self.edges.background.wait()).await.is_err() {
+            tracing::debug!("what nobody waits for was not finished");
+        }
         self.publish();
     }
 

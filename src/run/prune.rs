@@ -93,7 +93,7 @@ pub fn summary(report: &PruneReport) -> Option<String> {
 }
 
 /// As docker writes sizes.
-fn size(bytes: u64) -> String {
+pub fn size(bytes: u64) -> String {
     let mut value = bytes as f64;
     for unit in ["B", "kB", "MB"] {
         if value < 999.5 {
@@ -115,6 +115,7 @@ mod tests {
             images: images.iter().map(|name| (*name).to_owned()).collect(),
             containers: containers.iter().map(|name| (*name).to_owned()).collect(),
             freed,
+            expected: None,
             failures: Vec::new(),
         };
         assert_eq!(summary(&report(&[], &[], Some(5))), None);

@@ -158,7 +158,7 @@ impl Sender {
             Ok(())
         } else {
             let wanted = Wanted::new(&context.tree.root, &asked.patterns);
-            walk(&context.tree, &wanted, &mut |stat, path| self.stat(stat, Contents::OnDisk(path)))
+            walk(&context.tree, &wanted, &mut |stat, path, _| self.stat(stat, Contents::OnDisk(path)))
         };
         let sent = sent.and_then(|()| {
             let _ = self.send(plain(PacketType::PacketStat));

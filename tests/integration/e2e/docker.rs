@@ -5,7 +5,7 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use devloop::docker::{BuildError, BuildRequest, BuiltImage, Engine, PruneRequest};
+use devloop::docker::{BuildError, BuildRequest, Builder, BuiltImage, Engine, PruneRequest};
 use devloop::logs::{LogSource, LogStore};
 use devloop::project::{ImageReference, PathFilter, PatternSet};
 use tokio_util::sync::CancellationToken;
@@ -23,7 +23,11 @@ impl Ground {
         Self { folder: tempfile::tempdir().expect("temp folder"), engine, logs: LogStore::new() }
     }
 
-    fn write(&self, path: &str, text: &str) {
+    pub(super) fn folder(&self) -> &std::path::Path {
+        self.folder.path()
+    }
+
+    pub(super) fn write(&self, path: &str, text: &str) {
         let path = self.folder.path().join(path);
         std::fs::create_dir_all(path.parent().expect("parent")).expect("folder");
         std::fs::write(path, text).expect("file");
@@ -31,6 +35,7 @@ impl Ground {
 
     pub(super) fn request(&self, dockerfile: &str) -> BuildRequest {
         BuildRequest {
+            builder: Builder::BuildKit,
             context: self.folder.path().to_owned(),
             filter: Arc::default(),
             dockerfile: dockerfile.to_owned(),
@@ -53,7 +58,7 @@ impl Ground {
     }
 
     /// Builds and returns what `cat FILE` says in the image.
-    async fn built(&self, request: &BuildRequest, file: &str) -> String {
+    pub(super) async fn built(&self, request: &BuildRequest, file: &str) -> String {
         let image = self.build(request).await.unwrap_or_else(|error| panic!("{error}\n{}", self.log()));
         docker(&["run", "--rm", "--network=none", &image.id, "cat", file])
     }
@@ -272,7 +277,7 @@ async fn a_cancelled_build_stops_in_the_engine() {
 }
 
 /// Whether `sleep SECONDS` runs anywhere on this machine (the engine's containers included).
-fn is_running(seconds: &str) -> bool {
+pub(super) fn is_running(seconds: &str) -> bool {
     let needle = format!("sleep\0{seconds}\0");
     std::fs::read_dir("/proc")
         .expect("/proc")
@@ -300,8 +305,13 @@ async fn large_contexts_are_streamed_and_sent_once() {
     let first = start.elapsed();
     ground.write("small/0/0", "changed");
     let start = Instant::now();
-    assert_eq!(ground.built(&request, "/out").await, "20300");
+    let sent_before = written();
+    ground.build(&request).await.expect("changed");
     let changed = start.elapsed();
+    let sent = written() - sent_before;
+    // The names of all files, and the content of one.
+    println!("after one change {sent} bytes were sent");
+    assert!(sent < 4 << 20, "{sent} bytes were sent for one small file");
     let start = Instant::now();
     ground.build(&request).await.expect("unchanged");
     println!("unchanged: {:?}", start.elapsed());
@@ -311,6 +321,13 @@ async fn large_contexts_are_streamed_and_sent_once() {
         (memory() - before) >> 20
     );
     assert!(memory() - before < 100 << 20, "the context is not held in memory");
+}
+
+/// What this process has written to anything so far, in bytes.
+fn written() -> u64 {
+    let counts = std::fs::read_to_string("/proc/self/io").expect("io");
+    let line = counts.lines().find(|line| line.starts_with("wchar:")).expect("a count");
+    line.split_whitespace().nth(1).expect("number").parse().expect("bytes")
 }
 
 /// Resident memory at its peak, in bytes.
@@ -442,4 +459,89 @@ async fn a_dockerfile_frontend_that_cannot_be_had_is_named() {
     let failed = ground.build(&request).await.expect_err("no such frontend");
     println!("{failed:?}");
     assert!(failed.to_string().contains("localhost:1/docker/dockerfile:1"), "{failed}");
+}
+
+#[tokio::test]
+#[ignore = "needs docker (builds images)"]
+async fn a_platform_is_built_for_and_what_cannot_run_here_is_explained() {
+    let ground = Ground::new().await;
+    ground.write("file", &unique());
+    let mut request = ground.request("FROM scratch\nCOPY file /file\n");
+    request.platform = "linux/arm64".to_owned();
+    let image = ground.build(&request).await.expect("nothing runs in this build");
+    assert_eq!(docker(&["image", "inspect", "--format", "{{.Os}}/{{.Architecture}}", &image.id]), "linux/arm64");
+    // The start of a program for arm64 is enough for the kernel to refuse it.
+    let mut program = b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0\x02\0\xb7\0\x01\0\0\0".to_vec();
+    program.resize(4096, 0);
+    std::fs::write(ground.folder().join("program"), program).expect("file");
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    std::fs::set_permissions(ground.folder().join("program"), mode).expect("mode");
+    request.dockerfile = "FROM scratch\nCOPY program /program\nRUN [\"/program\"]\n".to_owned();
+    for builder in [Builder::BuildKit, Builder::Classic] {
+        request.builder = builder;
+        let failed = ground.build(&request).await.expect_err("it cannot run here");
+        assert!(matches!(failed, BuildError::ForeignPlatform { .. }), "{builder:?}: {failed:?}\n{}", ground.log());
+        assert!(failed.to_string().contains("binfmt"), "{failed}");
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs docker (builds images side by side)"]
+async fn a_step_that_is_shared_with_a_cancelled_build_is_done_all_the_same() {
+    let ground = Ground::new().await;
+    let unique = unique();
+    let request = ground.request(&format!("FROM busybox\nRUN echo started {unique}; sleep 3; echo {unique} > /out\n"));
+    let started = format!("     started {unique}");
+    let cancel = CancellationToken::new();
+    let (first_logs, second_logs) = (LogStore::new(), LogStore::new());
+    let wait_for = async |logs: &LogStore, text: &str| {
+        let mut reader = logs.reader();
+        while !reader.since(0).iter().any(|line| line.text.contains(text)) {
+            reader.changed().await;
+        }
+    };
+    let first = async { ground.engine.build(&request, &first_logs.sink(None, LogSource::Build), &cancel).await };
+    let second = async {
+        wait_for(&first_logs, &started).await;
+        let log = second_logs.sink(None, LogSource::Build);
+        let goes_on = CancellationToken::new();
+        let build = ground.engine.build(&request, &log, &goes_on);
+        let stop = async {
+            wait_for(&second_logs, "] RUN ").await;
+            cancel.cancel();
+        };
+        tokio::join!(build, stop).0
+    };
+    let both = Box::pin(async { tokio::join!(first, second) });
+    let (first, second) = tokio::time::timeout(Duration::from_mins(1), both).await.expect("both end");
+    assert!(matches!(first, Err(BuildError::Cancelled)), "{first:?}");
+    let image = second.expect("it is built");
+    assert_eq!(docker(&["run", "--rm", "--network=none", &image.id, "cat", "/out"]), unique);
+    let lines: Vec<String> = second_logs.reader().since(0).iter().map(|line| line.text.to_string()).collect();
+    println!("{}", lines.join("\n"));
+}
+
+#[tokio::test]
+#[ignore = "needs docker (builds an image)"]
+async fn an_image_can_carry_its_cache() {
+    let ground = Ground::new().await;
+    let unique = unique();
+    let mut request = ground.request(&format!("FROM busybox\nRUN echo {unique} > /out\n"));
+    request.build_args = BTreeMap::from([("BUILDKIT_INLINE_CACHE".to_owned(), "1".to_owned())]);
+    let image = ground.build(&request).await.expect("image");
+    let reference = parse("localhost:5000/devloop-test/cache").with_tag(&unique);
+    ground.engine.tag(&image, &reference).await.expect("tag");
+    let log = ground.logs.sink(None, LogSource::Build);
+    ground.engine.push(&reference, &log, &CancellationToken::new()).await.expect("push");
+    request.cache_from = vec![format!("type=registry,ref={reference}")];
+    request.build_args.clear();
+    assert_eq!(ground.built(&request, "/out").await, unique);
+    // Its configuration says which steps its layers are.
+    let saved = format!("docker save {reference} | grep -a -c moby.buildkit.cache.v0");
+    let found = Command::new("sh").args(["-c", &saved]).output().expect("sh").stdout;
+    assert_ne!(String::from_utf8_lossy(&found).trim(), "0");
+    ground.engine.remove(&reference).await.expect("remove");
+    request.cache_from = vec!["type=gha".to_owned()];
+    let failed = ground.build(&request).await.expect_err("no such cache");
+    assert!(matches!(failed, BuildError::Parameter { parameter: "cache_from", .. }), "{failed:?}");
 }

@@ -6,7 +6,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use devloop::docker::{BuildError, BuildRequest, ConnectError, Endpoint, Engine};
+use devloop::docker::{BuildError, BuildRequest, Builder, ConnectError, Endpoint, Engine};
 use devloop::logs::{LogSource, LogStore};
 use sha2::Digest as _;
 use tokio_util::sync::CancellationToken;
@@ -120,6 +120,7 @@ impl Drop for OwnEngine {
 /// A build that takes `seconds` and needs nothing but a static busybox.
 fn request(context: &Path, command: &str) -> BuildRequest {
     BuildRequest {
+        builder: Builder::BuildKit,
         context: context.to_owned(),
         filter: Arc::default(),
         dockerfile: format!(

@@ -245,14 +245,15 @@ k8s_resource('two', port_forwards='{other}:8080')
     ground.write("two.yaml", &deployment("two", &ground.namespace));
     ground.write("Devfile", &devfile);
     let built = "nothing to build: the image of this very input is there";
-    let start = || {
-        let up = Running::up(ground.path(), &[]);
+    let start_with = |env: &[(&str, &str)]| {
+        let up = Running::up_with(ground.path(), &[], env);
         let begun = std::time::Instant::now();
         for port in [port, other] {
             up.wait_until("the answer", || body(port), |it| it == "hello from web\n");
         }
         (up, begun.elapsed())
     };
+    let start = || start_with(&[]);
     let (mut up, _) = start();
     assert_eq!(up.text().matches(built).count(), 1, "{}", up.text());
     assert!(up.quit().success());
@@ -265,13 +266,13 @@ k8s_resource('two', port_forwards='{other}:8080')
     assert_eq!(self::pods(&ground), pods);
     assert!(up.quit().success());
 
-    // Without the image in the engine it has to be built.
+    // Without the image in the engine it has to be built, when the registry is not asked.
     let reference = format!("localhost:5000/{}_web", ground.namespace);
     let names = std::process::Command::new("docker").args(["images", "-q", &reference]).output().expect("docker");
     let id = String::from_utf8_lossy(&names.stdout).lines().next().expect("an image").to_owned();
     let removed = std::process::Command::new("docker").args(["rmi", "-f", &id]).output().expect("docker");
     assert!(removed.status.success(), "{}", String::from_utf8_lossy(&removed.stderr));
-    let (mut up, _) = start();
+    let (mut up, _) = start_with(&[("DEVLOOP_SHARED_IMAGES", "off")]);
     assert_eq!(up.text().matches(built).count(), 1, "{}", up.text());
     assert!(up.quit().success());
 

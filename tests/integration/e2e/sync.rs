@@ -225,6 +225,34 @@ async fn two_thousand_files_and_deletions_and_a_large_one() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs cluster (a namespace, and 1 GB of disk)"]
+async fn a_gigabyte_passes_through_without_being_held() {
+    let ground = PodGround::new("sync-giant").await;
+    let files = Files::new();
+    let channels = WarmChannels::new(ground.cluster.client().clone());
+    ground.pod("p", DEBIAN, &format!("mkdir /app; {IDLE}"), &json!({}));
+    let target = ground.running("p");
+    let giant = files.write("giant", "the start");
+    let file = std::fs::File::options().write(true).open(&giant.local).expect("open");
+    for offset in [(1 << 29) - 3, (1 << 30) - 9] {
+        std::os::unix::fs::FileExt::write_all_at(&file, b"a marker!", offset).expect("written");
+    }
+    let local = giant.local.display().to_string();
+    let sum = std::process::Command::new("md5sum").arg(local).output().expect("md5sum").stdout;
+    let sum = String::from_utf8_lossy(&sum).split(' ').next().unwrap_or_default().to_owned();
+    // Forgets the peak of what came before.
+    std::fs::write("/proc/self/clear_refs", "5").expect("clear_refs");
+    let report = update(&ground, &channels, &target, copy(vec![giant])).await.expect("updated");
+    let status = std::fs::read_to_string("/proc/self/status").expect("status");
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("a peak");
+    let peak: u64 = peak.trim().trim_end_matches(" kB").parse().expect("a number");
+    println!("1 GB in {:?}, peak {} MB", report.duration, peak >> 10);
+    assert!(peak < 100 << 10, "{peak} kB at the peak");
+    assert_eq!(report.bytes >> 30, 1);
+    assert_eq!(ground.in_pod("p", "md5sum /app/giant").split(' ').next(), Some(sum.as_str()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs cluster (a namespace)"]
 async fn a_user_without_rights_is_told_the_path() {
     let ground = PodGround::new("sync-user").await;
