@@ -45,11 +45,11 @@ impl Engine {
         cancel: &CancellationToken,
     ) -> Result<BuiltImage, BuildError> {
         if request.builder == Builder::Classic {
-            return self.build_classic(request, log, cancel).await;
+            return Box::pin(self.build_classic(request, log, cancel)).await;
         }
         let mut again = 0;
         loop {
-            match self.build_with_buildkit(request, log, cancel).await {
+            match Box::pin(self.build_with_buildkit(request, log, cancel)).await {
                 // BuildKit does a step that two builds share once, and when the build that began it is cancelled, the other
                 // may be told that it was.
                 Err(BuildError::EngineLost(message))

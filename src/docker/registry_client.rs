@@ -12,7 +12,7 @@ use http::{HeaderMap, Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper_util::rt::TokioIo;
 use rustls::pki_types::ServerName;
-use rustls_platform_verifier::BuilderVerifierExt as _;
+use rustls_platform_verifier::BuilderVerifierExt;
 use tokio::net::TcpStream;
 use tokio::sync::OnceCell;
 
@@ -176,11 +176,13 @@ impl RegistryClient {
         let stream = TcpStream::connect((host.as_str(), port)).await?;
         stream.set_nodelay(true)?;
         if is_plain {
-            return exchange(stream, request).await;
+            return Box::pin(exchange(stream, request)).await;
         }
         let config = self.tls.get_or_try_init(|| async { tls_config() }).await?;
         let name = ServerName::try_from(host).map_err(io::Error::other)?;
-        exchange(tokio_rustls::TlsConnector::from(Arc::clone(config)).connect(name, stream).await?, request).await
+        let connector = tokio_rustls::TlsConnector::from(Arc::clone(config));
+        let stream = Box::pin(connector.connect(name, stream)).await?;
+        Box::pin(exchange(stream, request)).await
     }
 }
 
@@ -222,7 +224,7 @@ fn tls_config() -> io::Result<Arc<rustls::ClientConfig>> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = rustls::ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
-        .and_then(|builder| builder.with_platform_verifier())
+        .and_then(BuilderVerifierExt::with_platform_verifier)
         .map_err(io::Error::other)?;
     Ok(Arc::new(config.with_no_client_auth()))
 }

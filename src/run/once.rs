@@ -49,7 +49,7 @@ pub(super) async fn image(
 ) -> Result<Once, WorkError> {
     // One that can be cancelled for itself, when the image turns up elsewhere.
     let not_needed = cancel.child_token();
-    let building = async { engine.build(build, output, &not_needed).await.map_err(build_failure) };
+    let building = Box::pin(async { engine.build(build, output, &not_needed).await.map_err(build_failure) });
     let shared = Shared::of(edges, engine, request, output, cancel).await;
     let Some(survey) = engine.survey(build, shared.is_some()).await else {
         return Ok(Once::InEngine { image: building.await?, input: None });
@@ -74,7 +74,8 @@ pub(super) async fn image(
             let unread = survey.unread();
             let waits = is_first && unread.files <= QUICKLY_READ.files && unread.bytes <= QUICKLY_READ.bytes;
             let head_start = if waits { HEAD_START } else { Duration::ZERO };
-            match first_of(shared.find(engine, survey), building, head_start, &not_needed).await? {
+            let find = Box::pin(shared.find(engine, survey));
+            match first_of(find, building, head_start, &not_needed).await? {
                 Winner::Found(image) => {
                     output.info("nothing to build: the registry has an image of this very input");
                     return Ok(Once::InRegistry(image));
