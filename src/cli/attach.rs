@@ -49,7 +49,11 @@ pub(super) fn attach(arguments: &AttachArgs) -> Result<ExitCode, CommandError> {
             tokio::task::spawn_blocking(move || follow(&mut client, &pictures, &logs, &journal, &left))
         };
         tokio::spawn(pass_on(asked, arguments.target.clone(), left.clone()));
-        let options = TuiOptions { color: common::color_choice(arguments.color), mouse: !arguments.no_mouse };
+        let options = TuiOptions {
+            color: common::color_choice(arguments.color),
+            mouse: !arguments.no_mouse,
+            saved_logs: common::saved_logs(),
+        };
         let screen = tui::run(snapshots, logs.reader(), journal, commands, options, left.clone());
         tokio::pin!(screen);
         loop {

@@ -153,3 +153,8 @@ pub(super) fn terminal_columns() -> usize {
     // A terminal that does not know its size says 0.
     size.ok().map(|size| usize::from(size.ws_col)).filter(|&columns| columns > 0).unwrap_or(100)
 }
+
+/// Where logs are saved that the user wants in a file.
+pub(super) fn saved_logs() -> PathBuf {
+    crate::process::state_folder().unwrap_or_else(std::env::temp_dir).join("saved")
+}

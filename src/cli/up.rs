@@ -82,7 +82,11 @@ async fn dashboard(
     arguments: &UpArgs,
 ) -> Result<ExitCode, CommandError> {
     let closed = CancellationToken::new();
-    let options = TuiOptions { color: common::color_choice(arguments.color), mouse: !arguments.no_mouse };
+    let options = TuiOptions {
+        color: common::color_choice(arguments.color),
+        mouse: !arguments.no_mouse,
+        saved_logs: common::saved_logs(),
+    };
     let screen = tui::run(
         session.snapshots.clone(),
         session.logs.reader(),

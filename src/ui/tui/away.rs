@@ -1,6 +1,7 @@
 //! What leaves the screen: other programs in the terminal, files, the clipboard.
 
 use std::io::{self, Write as _};
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 
@@ -10,7 +11,6 @@ use tokio_util::sync::CancellationToken;
 
 use super::state::Away;
 use super::terminal::Lent;
-use crate::process::{make_private, state_folder};
 
 /// What a terminal takes for its clipboard at once; many take no more.
 const MAX_COPY: usize = 74_000;
@@ -61,17 +61,17 @@ pub(super) async fn run(away: &Away, entry_file: &Path, cancel: &CancellationTok
     }
 }
 
-/// Writes a log into a file of its own; gives what the user must know.
-pub(super) fn save(name: &str, text: &str) -> String {
-    match write(name, text) {
+/// Writes a log into a file of its own in `folder`; gives what the user must know.
+pub(super) fn save(folder: &Path, name: &str, text: &str) -> String {
+    match write(folder, name, text) {
         Ok(path) => format!("saved as {}", path.display()),
         Err(error) => format!("the log cannot be saved: {error}"),
     }
 }
 
-fn write(name: &str, text: &str) -> io::Result<PathBuf> {
-    let folder = state_folder().unwrap_or_else(std::env::temp_dir).join("saved");
-    make_private(&folder).map_err(io::Error::other)?;
+fn write(folder: &Path, name: &str, text: &str) -> io::Result<PathBuf> {
+    // What programs print is nobody else's business.
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
     let plain: String = name.chars().map(|char| if char.is_alphanumeric() { char } else { '-' }).collect();
     let now = chrono::Local::now().format("%Y%m%d-%H%M%S");
     let path = folder.join(format!("{plain}-{now}.log"));

@@ -1,6 +1,7 @@
 //! The loop: keys, snapshots, logs and time in; frames and commands out.
 
 use std::io::{self, IsTerminal as _};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -39,17 +40,19 @@ const DOUBLE_CLICK: Duration = Duration::from_millis(400);
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// What the dashboard may use of the terminal.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct TuiOptions {
     /// Whether colours are used.
     pub color: ColorChoice,
     /// Whether the mouse is used; without, the terminal's own selection of text works.
     pub mouse: bool,
+    /// Where logs are saved.
+    pub saved_logs: PathBuf,
 }
 
 impl Default for TuiOptions {
     fn default() -> Self {
-        Self { color: ColorChoice::Auto, mouse: true }
+        Self { color: ColorChoice::Auto, mouse: true, saved_logs: std::env::temp_dir().join("devloop-saved") }
     }
 }
 
@@ -211,7 +214,7 @@ async fn show(
             }
             Some(Request::Copy(text)) => away::copy(&text)?,
             Some(Request::Save { name, text }) => {
-                state.notify(away::save(&name, &text), Clock::after(&snapshot, taken.elapsed()));
+                state.notify(away::save(&options.saved_logs, &name, &text), Clock::after(&snapshot, taken.elapsed()));
                 dirty = true;
             }
             Some(Request::Command(command)) => match commands.try_send(command) {
