@@ -1,4 +1,4 @@
-//! Gives back memory that only the start needed ([decision 17](../../docs/decisions/0017-pages-of-the-start.md)).
+//! Gives back memory that only the start needed ([decision 20](../../docs/decisions/0020-pages-of-the-start.md)).
 
 use std::io;
 
@@ -23,7 +23,7 @@ pub fn drop_program_pages() -> io::Result<usize> {
 }
 
 #[cfg(target_os = "linux")]
-#[expect(unsafe_code, reason = "the system call is unsafe for memory that is written to; see decision 17")]
+#[expect(unsafe_code, reason = "the system call is unsafe for memory that is written to; see decision 20")]
 fn drop_pages(start: usize, end: usize) -> io::Result<()> {
     let address = std::ptr::with_exposed_provenance_mut(start);
     // SAFETY: the range is a private mapping of a file that cannot be written to and of which no page differs from the file,

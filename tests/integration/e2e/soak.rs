@@ -14,8 +14,8 @@ use crate::support::devloop::{Running, devloop, free_port, pause};
 use crate::support::ground::Ground;
 use crate::support::outage::Outage;
 
-/// The largest growth of devloop's memory from the second quarter of a run to its last that is not a leak: the log is full
-/// long before, and nothing else may grow.
+/// The largest growth of devloop's memory from the second quarter of a run to its last that is not a leak: what is kept
+/// of the log and of events is full long before, and nothing else may grow.
 const GROWTH_KB: u64 = 6 << 10;
 
 /// In a short run the log still grows.
@@ -26,6 +26,9 @@ const COMPARE_EVERY: Duration = Duration::from_mins(10);
 
 /// Between two outages of the API server.
 const OUTAGE_EVERY: Duration = Duration::from_secs(150);
+
+/// Fills the log at the start, so that what grows later is something else.
+const CHATTER: &str = "local_resource('chatter', cmd=['awk', 'BEGIN {for (i = 0; i < 60000; i++) print \"a line of some length, number\", i}'])\n";
 
 /// One line per file or link below the current folder: what it is, where, and what is in it.
 const TREE: &str = "export LC_ALL=C; find . -type f -o -type l | sort | while read -r f; do
@@ -44,6 +47,7 @@ fn setting(name: &str, default: u64) -> u64 {
 /// What devloop holds of the machine.
 #[derive(Clone, Copy, Debug)]
 struct Held {
+    /// Heap and stacks; pages of the program itself come and go.
     memory_kb: u64,
     open_files: usize,
     threads: u64,
@@ -61,7 +65,7 @@ fn held_by(up: &Running, project: &Path) -> Held {
     let status = devloop(project, &["status", "--json"]);
     let status: serde_json::Value = serde_json::from_str(&status.stdout).expect("JSON");
     Held {
-        memory_kb: status_of(up.pid(), "VmRSS"),
+        memory_kb: status_of(up.pid(), "RssAnon"),
         open_files: fs::read_dir(format!("/proc/{}/fd", up.pid())).expect("it runs").count(),
         threads: status_of(up.pid(), "Threads"),
         tasks: status["tasks"].as_u64().expect("a number of tasks"),
@@ -141,11 +145,12 @@ fn soak_outage_of_everything_and_no_edit_is_lost() {
     let growth = if minutes < 10 { GROWTH_OF_SHORT_RUNS_KB } else { GROWTH_KB };
     let services: Vec<String> =
         (0..setting("DEVLOOP_SOAK_SERVICES", 3)).map(|number| format!("service-{number}")).collect();
+    let pace = usize::try_from(setting("DEVLOOP_SOAK_PACE", 400)).expect("a number").max(1);
     let seed = setting("DEVLOOP_SOAK_SEED", u64::from(std::process::id()));
     println!("seed {seed}");
     let ground = Ground::new("soak");
     let devfile: String = services.iter().map(|service| ground.web_service(service, free_port())).collect();
-    ground.write("Devfile", &devfile);
+    ground.write("Devfile", &(devfile + CHATTER));
     let mut up = Running::up(ground.path(), &[]);
     for service in &services {
         up.wait_until("the first pods", || pods_of(&ground, service), |pods| !pods.is_empty());
@@ -201,7 +206,7 @@ fn soak_outage_of_everything_and_no_edit_is_lost() {
             samples.push((begun.elapsed(), held_by(&up, ground.path())));
         }
         // People type; programs do not.
-        let until = Instant::now() + Duration::from_millis(random.below(400) as u64);
+        let until = Instant::now() + Duration::from_millis(random.below(pace) as u64);
         while Instant::now() < until {
             pause();
         }
