@@ -42,7 +42,8 @@ fn clean_mappings(smaps: &str, program: &str) -> Vec<(usize, usize)> {
         let mut words = line.split_ascii_whitespace();
         let Some(first) = words.next() else { continue };
         if let Some(field) = first.strip_suffix(':') {
-            let is_own = matches!(field, "Anonymous" | "Private_Dirty" | "Shared_Dirty" | "Swap");
+            // Pages that were written to are anonymous ones. Dirty ones of a file that has just been linked are only not on the disk yet.
+            let is_own = matches!(field, "Anonymous" | "Swap");
             if is_candidate && is_own && words.next() != Some("0") {
                 found.pop();
                 is_candidate = false;
@@ -72,7 +73,7 @@ mod tests {
         let smaps = "\
 00400000-00500000 r--p 00000000 fe:00 12 /usr/bin/devloop
 Rss:                 512 kB
-Private_Dirty:         0 kB
+Private_Dirty:       256 kB
 Anonymous:             0 kB
 Swap:                  0 kB
 VmFlags: rd mr mw me sd
