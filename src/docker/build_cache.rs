@@ -61,7 +61,7 @@ impl BuildCache {
 }
 
 /// The user's folder for what can be made again: `$XDG_CACHE_HOME`, by default `~/.cache`.
-pub(super) fn cache_folder() -> Option<PathBuf> {
+pub fn cache_folder() -> Option<PathBuf> {
     let named = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
     named.or_else(|| Some(directories::BaseDirs::new()?.home_dir().join(".cache")))
 }

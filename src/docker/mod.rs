@@ -36,7 +36,7 @@ mod survey;
 mod upload;
 mod wire;
 
-pub use build_cache::BuildCache;
+pub use build_cache::{BuildCache, cache_folder};
 pub use build_error::BuildError;
 pub use build_request::{BuildRequest, Builder, BuiltImage};
 pub use checkup::EngineCheckup;

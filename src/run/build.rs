@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 use super::compose;
 use super::edges::{Edges, SharedEdges, engine_failure};
 use super::once::{self, Once};
-use crate::cluster::{platform, runs_platform};
+use crate::cluster::{ReceiverProgram, platform, runs_platform};
 use crate::docker::{
     self, BuildError, BuildRequest, CustomBuildError, CustomBuildRequest, Engine, ImageNames, LoadError, PullError,
     PushError, image_names, shares_images,
@@ -86,6 +86,7 @@ async fn docker_build(
     let wanted = BuildRequest::new(build, engine.info().builder, text, platform);
     let once = Box::pin(once::image(edges, &engine, request, &wanted, &output, cancel)).await?;
     let registry = registry(edges, request.deployed, log, cancel).await?;
+    let receiver = receiver_for(edges, request, &wanted.platform);
     let (mut names, mut input) = match once {
         Once::InEngine { image, input } => {
             let names = names(&request.image.reference, &image.content_tag(), registry.as_ref())?;
@@ -94,23 +95,22 @@ async fn docker_build(
         }
         Once::InRegistry(image) => {
             let names = names(&request.image.reference, &image.content_tag(), registry.as_ref())?;
-            let carries = takes_receiver(edges, request, &wanted.platform);
-            if carries || needs_engine(&request.image, build) {
+            if receiver.is_some() || needs_engine(&request.image, build) {
                 output.info(format!("pulling {}", names.local));
                 engine.pull(&names.local, cancel).await.map_err(pull_failure)?;
                 for tag in &build.extra_tags {
                     engine.tag(&image, tag).await.map_err(engine_failure)?;
                 }
             }
-            if !carries {
+            if receiver.is_none() {
                 return Ok(built_image(&names, request.deployed));
             }
             (names, None)
         }
     };
-    if takes_receiver(edges, request, &wanted.platform)
+    if let Some(program) = receiver
         && let Some(carrier) =
-            Box::pin(with_receiver(edges, &engine, request, &names, &wanted.platform, log, &output, cancel)).await?
+            Box::pin(with_receiver(edges, &engine, &program, &wanted, request, &names, log, cancel)).await?
     {
         names = image_names(&request.image.reference, &carrier.content_tag(), registry.as_ref())
             .map_err(|error| WorkError::Failed(error.to_string()))?;
@@ -127,34 +127,34 @@ async fn docker_build(
     Ok(built_image(&names, request.deployed))
 }
 
-/// Whether the image's containers have been found to need the receiver of live updates in their image.
-fn takes_receiver(edges: &Edges, request: &Request, platform: &str) -> bool {
-    request.deployed
-        && request.image.live_update.is_some()
-        && edges.carriers.program_for(&request.image.name, platform).is_some()
+/// The receiver of live updates, when the image's containers have been found to need it in their image.
+fn receiver_for(edges: &Edges, request: &Request, platform: &str) -> Option<ReceiverProgram> {
+    (request.deployed && request.image.live_update.is_some())
+        .then(|| edges.carriers.program_for(&request.image.name, platform))
+        .flatten()
 }
 
-/// The image with the receiver of live updates on top of it, when its containers have been found to need that.
+/// The image with the receiver of live updates on top of it; `None` when that cannot be built.
 #[expect(clippy::too_many_arguments, reason = "all of it is about one build")]
 async fn with_receiver(
     edges: &Edges,
     engine: &Engine,
+    program: &ReceiverProgram,
+    wanted: &BuildRequest,
     request: &Request,
     base: &ImageNames,
-    platform: &str,
     log: &LogSink,
-    output: &LogSink,
     cancel: &CancellationToken,
 ) -> Result<Option<docker::BuiltImage>, WorkError> {
-    let (carriers, image) = (&edges.carriers, &request.image.name);
-    let Some(program) = carriers.program_for(image, platform) else { return Ok(None) };
+    let image = &request.image.name;
+    let output = log.with_prefix(OUTPUT_INDENT);
     let base = base.local.to_string();
     log.info(format!(
         "Adding `{}` to [{image}] as its last layer: its containers lack what live updates need, this takes them",
         program.path
     ));
-    let built = match carriers.layer(&program, &base, platform, engine.info().builder) {
-        Ok(layer) => Box::pin(once::here(edges, engine, &layer, output, cancel)).await,
+    let built = match edges.carriers.layer(program, &base, &wanted.platform, wanted.builder) {
+        Ok(layer) => Box::pin(once::here(edges, engine, &layer, &output, cancel)).await,
         Err(error) => Err(WorkError::Failed(error.to_string())),
     };
     match built {

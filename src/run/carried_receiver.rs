@@ -16,7 +16,8 @@ use std::time::{Duration, SystemTime};
 use sha2::{Digest as _, Sha256};
 
 use crate::cluster::{ReceiverProgram, SyncError, receiver_program};
-use crate::docker::{BuildRequest, Builder};
+use crate::docker::{BuildRequest, Builder, cache_folder};
+use crate::process::state_folder;
 use crate::project::ImageName;
 
 /// The program's name in the context of the build.
@@ -37,12 +38,10 @@ pub(super) struct Carriers {
 impl Carriers {
     /// Those of the user, of all projects.
     pub(super) fn of_user() -> Self {
-        let folder = |variable: &str, home: &str| {
-            let set = std::env::var_os(variable).map(PathBuf::from).filter(|path| path.is_absolute());
-            let folder = set.or_else(|| Some(directories::BaseDirs::new()?.home_dir().join(home)));
-            folder.map(|folder| folder.join("devloop/receiver"))
-        };
-        Self { state: folder("XDG_STATE_HOME", ".local/state"), cache: folder("XDG_CACHE_HOME", ".cache") }
+        Self {
+            state: state_folder().map(|state| state.join("receiver")),
+            cache: cache_folder().map(|cache| cache.join("devloop/receiver")),
+        }
     }
 
     /// Whether the receiver helps where a live update failed so.

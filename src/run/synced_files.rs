@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use sha2::{Digest as _, Sha256};
 
+use crate::process::state_folder;
 use crate::watch::Stamp;
 
 /// A container of this age has hardly survived.
@@ -35,9 +36,7 @@ pub(super) struct SyncedFiles {
 impl SyncedFiles {
     /// That of the user for one project: a start must not take longer for what other projects have left.
     pub(super) fn of_user(entry_file: &Path) -> Self {
-        let state = std::env::var_os("XDG_STATE_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
-        let home = || Some(directories::BaseDirs::new()?.home_dir().join(".local/state"));
-        Self { folder: state.or_else(home).map(|state| folder_of(&state, entry_file)) }
+        Self { folder: state_folder().map(|state| folder_of(&state, entry_file)) }
     }
 
     /// The files, by the id of the container, that are not any more as they were sent. Blocks.
@@ -95,7 +94,7 @@ impl SyncedFiles {
 
 fn folder_of(state: &Path, entry_file: &Path) -> PathBuf {
     let digest = format!("{:x}", Sha256::digest(entry_file.as_os_str().as_bytes()));
-    state.join("devloop/synced").join(&digest[..16])
+    state.join("synced").join(&digest[..16])
 }
 
 fn lines<'p>(entries: impl Iterator<Item = (&'p Path, &'p str)>) -> Vec<u8> {
